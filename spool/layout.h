@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* spool/layout.h - the shared-memory file that is the profile of one process.
+ *
+ * The runtime builds this file in place while the program runs; `autoprof` reads it, live or after the
+ * death of the program. There is no "writing the profile at exit": every end is a crash end.
+ *
+ * Rules of the format:
+ *  - everything is reached from the header by references, never by addresses of the program. A reference
+ *    (ap_ref) is a file offset in units of 64 bytes; 0 means "none";
+ *  - space is only handed out, never given back to the allocator; blocks that are reused are reused for
+ *    the same purpose by their own lists;
+ *  - tables of ids (functions, nodes, modules, threads) are append-only: an id means the same to every
+ *    thread, shard and reader;
+ *  - counters are u64 and only grow; times are in ticks of the clock named in the header;
+ *  - a reader treats every field as hostile: check, copy, then use.
+ *
+ * docs/spool-format.md tells the same in prose. Change both, and AP_SPOOL_VERSION, together. */
+#ifndef AP_SPOOL_LAYOUT_H
+#define AP_SPOOL_LAYOUT_H
+
+#include <stdint.h>
+
+#define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
+#define AP_SPOOL_VERSION 1u
+#define AP_SPOOL_BYTE_ORDER 0x01020304u
+
+/** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
+typedef uint32_t ap_ref;
+#define AP_REF_UNIT 64u
+
+/* Ids are indexes into tables of blocks. Block sizes are part of the format. */
+#define AP_MAX_NODES (1u << 17) /* node ids fit 17 bits: with a 47-bit address they make one 64-bit key */
+#define AP_MAX_FUNCTIONS (1u << 16)
+#define AP_MAX_MODULES (1u << 12)
+#define AP_MAX_THREADS (1u << 17)
+#define AP_MAX_SHARDS 128u
+
+#define AP_NODES_PER_BLOCK 256u
+#define AP_FUNCTIONS_PER_BLOCK 256u
+#define AP_MODULES_PER_BLOCK 32u
+#define AP_THREADS_PER_BLOCK 16u
+#define AP_STATS_PER_BLOCK 64u
+
+#define AP_NODE_BLOCKS (AP_MAX_NODES / AP_NODES_PER_BLOCK)
+#define AP_FUNCTION_BLOCKS (AP_MAX_FUNCTIONS / AP_FUNCTIONS_PER_BLOCK)
+#define AP_MODULE_BLOCKS (AP_MAX_MODULES / AP_MODULES_PER_BLOCK)
+#define AP_THREAD_BLOCKS (AP_MAX_THREADS / AP_THREADS_PER_BLOCK)
+#define AP_NODE_STAT_BLOCKS (AP_MAX_NODES / AP_STATS_PER_BLOCK)
+#define AP_FUNCTION_STAT_BLOCKS (AP_MAX_FUNCTIONS / AP_STATS_PER_BLOCK)
+
+/* Lookup tables grow by appending a table of twice the size; a key lives in the first table whose probe
+ * window had room, so nothing ever moves. */
+#define AP_LOOKUP_TABLES 10u
+#define AP_LOOKUP_WINDOW 8u
+
+/* Ids with a fixed meaning; they exist in every spool. Function ids and node ids agree for these. */
+enum ap_fixed_id {
+	AP_ID_NONE = 0,
+	AP_ID_ROOT = 1,   /* where every thread begins */
+	AP_ID_DEEPER = 2, /* "(deeper)": paths beyond the depth or memory limit */
+	AP_ID_OTHER = 3,  /* "(other)": functions that found no place in the function table */
+	AP_ID_FORKED = 4, /* "(forked)": root of a child made by _Fork or raw clone */
+	AP_ID_FIRST = 5,
+};
+
+/* Depth of a path in the call tree; deeper frames join AP_ID_DEEPER. Direct recursion adds no depth. */
+#define AP_MAX_PATH_DEPTH 256u
+/* Frames remembered per thread; deeper calls are counted, not timed. */
+#define AP_MAX_FRAMES 65536u
+
+enum ap_clock_kind {
+	AP_CLOCK_MONOTONIC = 1, /* ticks are nanoseconds of CLOCK_MONOTONIC */
+	AP_CLOCK_TSC = 2,
+	AP_CLOCK_CNTVCT = 3,
+};
+
+/* Life of the process, a futex word. Only ever grows. */
+enum ap_life {
+	AP_LIFE_STARTING = 0,
+	AP_LIFE_RUNNING = 1,
+	AP_LIFE_EXITING = 2, /* the end was announced: recording is off, a report is wanted */
+	AP_LIFE_ENDED = 3,   /* the process left without waiting for a report */
+};
+
+/* How the process said that it would end; AP_END_NONE after a kill. */
+enum ap_end {
+	AP_END_NONE = 0,
+	AP_END_EXIT = 1,       /* exit() or return from main */
+	AP_END_RAW_EXIT = 2,   /* _exit, _Exit */
+	AP_END_QUICK_EXIT = 3,
+	AP_END_EXEC = 4,
+};
+
+/* Progress of the report, a futex word: written by `autoprof`, waited for by the ending process. */
+enum ap_report_state {
+	AP_REPORT_NONE = 0,
+	AP_REPORT_WORKING = 1,
+	AP_REPORT_DONE = 2,
+	AP_REPORT_FAILED = 3,
+};
+
+/* Why an event was dropped: index into ap_spool_header.dropped and the name in the report. */
+enum ap_drop {
+	AP_DROP_NO_MEMORY = 0, /* no chunk could be had */
+	AP_DROP_NESTED = 1,    /* a handler ran hooks inside a slow path that could not block signals */
+	AP_DROP_EARLY = 2,     /* before the spool existed */
+	AP_DROP_REASONS = 8,   /* room; "torn" is counted per thread */
+};
+
+/* What the runtime gave up to stay inside its memory, in this order (bits of ap_spool_header.degraded). */
+enum ap_degraded {
+	AP_DEGRADED_SMALL_CHUNKS = 1u << 0,    /* chunks stay at 1 KiB */
+	AP_DEGRADED_NO_SELF_HIST = 1u << 1,    /* no histograms of self time */
+	AP_DEGRADED_COARSE_HIST = 1u << 2,     /* new histogram rows have 8 buckets an octave */
+	AP_DEGRADED_PATHS_JOINED = 1u << 3,    /* new paths join "(deeper)" */
+	AP_DEGRADED_NAMES_JOINED = 1u << 4,    /* new functions join "(other)" */
+	AP_DEGRADED_EVENTS_DROPPED = 1u << 5,
+};
+
+/** Two readings of the same moment. */
+struct ap_clock_pair {
+	uint64_t ticks;
+	uint64_t mono_ns; /* CLOCK_MONOTONIC */
+};
+
+/** One open-addressing table of u64 slots {tag:32, id:32}; 0 is empty. log2_slots 0: table absent. */
+struct ap_lookup_table {
+	ap_ref slots;
+	uint32_t log2_slots;
+};
+
+/** A text of the program's life: bytes NUL-terminated, `bytes` without the NUL. */
+struct ap_text {
+	ap_ref ref;
+	uint32_t bytes;
+};
+
+/** Figures of the whole process, refreshed by slow paths and by the attendant; ns and bytes. */
+struct ap_usage {
+	uint64_t at_ticks;
+	uint64_t cpu_ns; /* user + system */
+	uint64_t max_rss_bytes;
+	uint64_t threads_now;
+};
+
+/** Limits seen at the start; 0 is "none or unknown". */
+struct ap_limits {
+	uint64_t memory_bytes;     /* smallest of cgroup memory.max/high of all ancestors and RLIMIT_AS */
+	uint64_t cpu_millicores;   /* smallest of the affinity and all ancestors' quotas */
+	uint64_t host_memory_bytes;
+	uint32_t memory_from;      /* enum ap_limit_source */
+	uint32_t reserved;
+};
+
+enum ap_limit_source {
+	AP_LIMIT_NONE = 0,
+	AP_LIMIT_CGROUP = 1,
+	AP_LIMIT_RLIMIT_AS = 2,
+};
+
+struct ap_spool_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t header_bytes; /* sizeof(struct ap_spool_header) */
+	uint32_t clock_kind;   /* enum ap_clock_kind */
+	uint64_t size_bytes;   /* of the file: the memory cap */
+	uint64_t map_address;  /* where the program maps the file; cursors are addresses */
+
+	/* Allocator: bytes handed out and bytes known to be backed by memory. */
+	uint64_t alloc_next;
+	uint64_t alloc_ready;
+	uint64_t alloc_failures;
+	uint64_t degraded; /* enum ap_degraded */
+
+	/* Identity. */
+	uint32_t pid;
+	uint32_t ppid;
+	uint32_t uid;
+	uint32_t flags;           /* enum ap_spool_flags */
+	uint64_t proc_start;      /* field 22 of /proc/PID/stat; 0 unknown: pid reuse is told by it */
+	uint64_t parent_spool_id; /* of a forked child: the parent's spool_id */
+	uint64_t spool_id;        /* random */
+	uint8_t boot_id[16];
+	uint64_t start_unix_ns;
+
+	/* Clock. ticks_per_s is the first estimate; readers refit from the two pairs when they are far apart. */
+	uint64_t ticks_per_s;
+	struct ap_clock_pair clock_first;
+	struct ap_clock_pair clock_last;
+
+	/* Life and end. */
+	uint32_t life;         /* futex; enum ap_life */
+	uint32_t report_state; /* futex; enum ap_report_state */
+	uint32_t end_kind;     /* enum ap_end */
+	uint32_t end_status;   /* exit status where known */
+	uint32_t attendant_pid;
+	uint32_t inert_reason; /* 0, or errno of what stopped recording after the start */
+	uint64_t end_ticks;    /* when the end was announced; 0 else */
+	uint64_t deadline_ns;
+
+	/* What the program's owner asked for. */
+	struct ap_text exe;
+	struct ap_text cwd;
+	struct ap_text output;          /* comma-separated patterns */
+	struct ap_text options_ignored; /* "key: why" records, one a line */
+	struct ap_text notes;           /* one a line */
+	uint32_t report_wanted;         /* 0: report=none */
+	uint32_t hist_log2;             /* buckets an octave of new rows: 5, or 3 when degraded */
+	uint64_t edge_ns[3];            /* lower edges of slow, very slow, critical */
+	uint64_t edge_ticks[3];
+
+	/* Figures. */
+	struct ap_usage usage;
+	struct ap_limits limits;
+	uint64_t threads_created;
+	uint64_t processes_created;
+	uint64_t dropped[AP_DROP_REASONS];
+	uint64_t folds;
+	uint64_t hook_ticks_x1000; /* calibrated cost of one enter+exit, in 1/1000 tick; 0 unknown */
+
+	/* Records of ended threads that were reused: their sums live on here. */
+	uint64_t retired_threads;
+	uint64_t retired_attempted;
+	uint64_t retired_folded;
+	uint64_t retired_torn;
+	uint64_t retired_specials;
+	uint64_t retired_unmatched_exits;
+	uint64_t retired_unclosed;
+	uint64_t retired_resyncs;
+	uint64_t retired_clamps;
+	uint64_t retired_beyond;
+	uint64_t retired_inherited;
+
+	/* Counts of ids handed out; ids below AP_ID_FIRST included for functions and nodes. */
+	uint32_t functions;
+	uint32_t nodes;
+	uint32_t modules;
+	uint32_t threads;
+	uint32_t shards;
+	uint32_t max_shards;
+	uint32_t max_nodes;
+	uint32_t max_functions;
+
+	struct ap_lookup_table function_lookup[AP_LOOKUP_TABLES];
+	struct ap_lookup_table node_lookup[AP_LOOKUP_TABLES];
+
+	/* Directories: arrays of references to blocks; a 0 entry is a block not there yet. */
+	ap_ref function_blocks; /* AP_FUNCTION_BLOCKS entries -> struct ap_function[AP_FUNCTIONS_PER_BLOCK] */
+	ap_ref node_blocks;     /* AP_NODE_BLOCKS -> struct ap_node[AP_NODES_PER_BLOCK] */
+	ap_ref module_blocks;   /* AP_MODULE_BLOCKS -> struct ap_module[AP_MODULES_PER_BLOCK] */
+	ap_ref thread_blocks;   /* AP_THREAD_BLOCKS -> struct ap_thread[AP_THREADS_PER_BLOCK] */
+	ap_ref shard_refs[AP_MAX_SHARDS]; /* -> struct ap_shard */
+};
+
+enum ap_spool_flags {
+	AP_SPOOL_FORKED = 1u << 0,      /* this process was forked by a profiled one */
+	AP_SPOOL_SIGNALS_OPEN = 1u << 1, /* signals could not be blocked in slow paths (seccomp) */
+	AP_SPOOL_FROZEN = 1u << 2,      /* nothing grows any more (seccomp, or growth failed for good) */
+};
+
+/** A function. Written whole before its id is published in function_lookup. */
+struct ap_function {
+	uint64_t address; /* in the program; 0 for the fixed ids */
+	uint32_t module;  /* module id + 1; 0 unknown */
+	uint32_t level;   /* check point of the governor: 0 timed; written by it, read by the fold */
+	uint64_t first_ticks;
+	uint64_t reserved;
+};
+
+/** A call path: a function called from a parent path. Immutable once published in node_lookup. */
+struct ap_node {
+	uint64_t address; /* of the function; AP_NODE_STALE set when its module was unloaded */
+	uint32_t parent;  /* node id */
+	uint32_t function; /* function id */
+	uint32_t flags;   /* enum ap_node_flags */
+	uint32_t depth;
+	uint64_t reserved;
+};
+
+#define AP_NODE_STALE (1ull << 63)
+
+enum ap_node_flags {
+	AP_NODE_RECURSIVE = 1u << 0, /* the function is already on the path: adds nothing to its total */
+};
+
+/** A loaded object. `bias` is added to its file's addresses to get addresses in the program. */
+struct ap_module {
+	uint64_t start; /* [start, end): addresses in the program */
+	uint64_t end;
+	uint64_t bias;
+	uint64_t load_ticks;   /* when first seen */
+	uint64_t unload_ticks; /* 0: still loaded */
+	uint64_t device;
+	uint64_t inode;
+	uint64_t file_bytes;
+	struct ap_text path; /* absolute */
+	uint8_t build_id_bytes; /* 0: none found */
+	uint8_t build_id[20];
+	uint8_t reserved[35];
+};
+
+enum ap_thread_state {
+	AP_THREAD_FREE = 0,
+	AP_THREAD_LIVE = 1,
+	AP_THREAD_ENDED = 2,
+};
+
+/** A thread that recorded something. Line 0 belongs to the hooks, the rest to whoever folds. */
+struct ap_thread {
+	uint64_t cursor; /* address of the next free slot; beyond the chunk when it is full */
+	uint64_t cursor_line[7];
+
+	uint32_t state; /* enum ap_thread_state */
+	uint32_t tid;
+	ap_ref first_chunk; /* oldest chunk with events that are not folded */
+	ap_ref last_chunk;  /* the one being filled */
+	ap_ref frames;      /* struct ap_frame[frames_max] */
+	uint32_t frames_max;
+	uint64_t fold;         /* AP_FOLD_*: depth, choice of gap, position */
+	uint64_t gap_ticks[2]; /* ticks spent in slow paths before the position: [AP_FOLD_GAP(fold)] is valid */
+	uint64_t last_ticks;   /* time of the last folded event, full width */
+
+	uint64_t start_ticks;
+	uint64_t end_ticks;
+	uint64_t cpu_ns;       /* thread CPU time at the last slow path */
+	uint64_t folded;       /* events folded, counted at each batch's end from the position */
+	uint64_t torn;         /* reserved, never stored */
+	uint64_t specials;     /* folded events that are neither enter nor exit */
+	uint64_t unmatched_exits;
+	uint64_t unclosed;     /* frames closed by something else than their exit */
+	uint64_t resyncs;      /* of these, by the stack pointer alone */
+	uint64_t clamps;       /* negative times set to 0 */
+	uint64_t beyond;       /* enters beyond AP_MAX_FRAMES: counted, not timed */
+	uint64_t inherited;    /* frames taken over from the parent at a fork */
+	char name[16];
+	uint64_t reserved[3];
+};
+
+/* ap_thread.fold: depth (open frames, also those beyond frames_max) : 32 | gap : 1 | position : 31.
+ * The position is the low 31 bits of the sequence number of the next event to fold. One store moves all
+ * three, so a fold that was cut short is resumed with at most one event in doubt. */
+#define AP_FOLD_DEPTH(f) ((uint32_t)((f) >> 32))
+#define AP_FOLD_GAP(f) ((uint32_t)((f) >> 31) & 1u)
+#define AP_FOLD_POSITION(f) ((uint32_t)(f) & 0x7fffffffu)
+#define AP_FOLD(depth, gap, position)                                                              \
+	(((uint64_t)(depth) << 32) | ((uint64_t)(gap) << 31) | ((uint64_t)(position) & 0x7fffffffu))
+
+/** An open call. Times are virtual: ticks less the gaps before them. */
+struct ap_frame {
+	uint64_t word;        /* first word of the enter event (function, call site, stack pointer's top bits) */
+	uint64_t start;       /* virtual time of the enter */
+	uint64_t child_ticks; /* time of finished children */
+	uint32_t node;
+	uint16_t stack;       /* low bits of the stack pointer, as in the event */
+	uint16_t flags;       /* enum ap_frame_flags */
+};
+
+enum ap_frame_flags {
+	AP_FRAME_INNER = 1u << 0,     /* direct recursion: an outer frame of the same node is open */
+	AP_FRAME_INHERITED = 1u << 1, /* opened by the parent process before a fork: no call of ours */
+};
+
+/** A ring segment: this header, then `slots` events. */
+struct ap_chunk {
+	ap_ref next; /* younger chunk of the same thread, or next in a free list */
+	uint32_t slots;
+	uint64_t lap_base; /* AP_CHUNK_*: sequence number of slot 0 : 62 | lap : 2 (1..3) */
+	uint32_t thread;   /* thread id of the owner */
+	uint32_t reserved[11];
+};
+
+#define AP_CHUNK_LAP(x) ((uint32_t)(x) & 3u)
+#define AP_CHUNK_BASE(x) ((x) >> 2)
+#define AP_CHUNK_LAP_BASE(lap, base) (((uint64_t)(base) << 2) | (lap))
+#define AP_CHUNK_MIN_SLOTS 64u   /* 1 KiB */
+#define AP_CHUNK_MAX_SLOTS 4096u /* 64 KiB */
+
+/** Counters of one node in one shard. Line 0: calls without calls of their own; line 1: all others. */
+struct ap_node_stat {
+	uint64_t leaf_calls;
+	uint64_t leaf_ticks; /* sum; self and total are the same */
+	uint64_t leaf_squares[2]; /* u128, low word first; ticks^2 */
+	uint64_t leaf_min;   /* valid when leaf_calls > 0 */
+	uint64_t leaf_max;
+	ap_ref leaf_rows;    /* struct ap_hist_dir: shared by all nodes of the function in this shard */
+	ap_ref function_stat; /* struct ap_function_stat of the node's function in this shard */
+	uint64_t leaf_reserved;
+
+	uint64_t calls;       /* frames closed; leaf calls not among them */
+	uint64_t total_ticks; /* of all these calls */
+	uint64_t outer_ticks; /* of those with no open frame of the same node below them (may wrap below 0 in one shard) */
+	uint64_t self_ticks;
+	uint64_t squares[2];  /* of the total */
+	uint64_t min;
+	uint64_t max;
+};
+
+/** Histograms and categories of one function in one shard. */
+struct ap_function_stat {
+	ap_ref leaf_rows;  /* leaf calls: total = self */
+	ap_ref total_rows; /* other calls */
+	ap_ref self_rows;
+	uint32_t function;
+	uint64_t slow;      /* all calls with edge_ticks[0] <= total < edge_ticks[1] */
+	uint64_t very_slow;
+	uint64_t critical;
+	uint64_t beyond;    /* calls beyond AP_MAX_FRAMES */
+	uint64_t unmatched_exits;
+	uint64_t reserved;
+};
+
+/* A histogram has 64 octave rows of 32 buckets (spool/histogram.h); rows are made at first use.
+ * A row is 32 u64 counters; a coarse one (bit 31 of the directory's entry) is 8. */
+#define AP_HIST_ROWS 64u
+#define AP_HIST_ROW_BUCKETS 32u
+#define AP_HIST_COARSE (1u << 31)
+struct ap_hist_dir {
+	ap_ref rows[AP_HIST_ROWS];
+};
+
+/** A set of counters that one thread at a time writes. */
+struct ap_shard {
+	uint32_t owner; /* tid of the thread that folds into it; 0 free */
+	uint32_t index;
+	uint64_t folds;
+	ap_ref node_stat_blocks;     /* AP_NODE_STAT_BLOCKS refs -> struct ap_node_stat[AP_STATS_PER_BLOCK] */
+	ap_ref function_stat_blocks; /* AP_FUNCTION_STAT_BLOCKS refs -> struct ap_function_stat[..] */
+	ap_ref cache;                /* runtime's own: recently used paths; readers ignore it */
+	ap_ref stack;                /* runtime's own: stack of the fold; readers ignore it */
+	uint32_t thread;             /* thread id + 1 whose events are being folded; 0 none */
+	uint32_t reserved[7];
+};
+
+_Static_assert(sizeof(struct ap_spool_header) <= 4096, "the header is the first page");
+_Static_assert(sizeof(struct ap_function) == 32, "format");
+_Static_assert(sizeof(struct ap_node) == 32, "format");
+_Static_assert(sizeof(struct ap_module) == 128, "format");
+_Static_assert(sizeof(struct ap_thread) == 256, "format");
+_Static_assert(sizeof(struct ap_frame) == 32, "format");
+_Static_assert(sizeof(struct ap_chunk) == 64, "format");
+_Static_assert(sizeof(struct ap_node_stat) == 128, "format");
+_Static_assert(sizeof(struct ap_function_stat) == 64, "format");
+_Static_assert(sizeof(struct ap_hist_dir) == 256, "format");
+_Static_assert(sizeof(struct ap_shard) == 64, "format");
+
+#endif
