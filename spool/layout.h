@@ -115,6 +115,7 @@ enum ap_degraded {
 	AP_DEGRADED_PATHS_JOINED = 1u << 3,    /* new paths join "(deeper)" */
 	AP_DEGRADED_NAMES_JOINED = 1u << 4,    /* new functions join "(other)" */
 	AP_DEGRADED_EVENTS_DROPPED = 1u << 5,
+	AP_DEGRADED_HIST_LOST = 1u << 6,       /* some values are in no histogram: no memory for a row */
 };
 
 /** Two readings of the same moment. */
@@ -265,7 +266,7 @@ struct ap_function {
 	uint32_t module;  /* module id + 1; 0 unknown */
 	uint32_t level;   /* check point of the governor: 0 timed; written by it, read by the fold */
 	uint64_t first_ticks;
-	uint64_t reserved;
+	uint64_t stale;   /* not 0: its module was unloaded, the address may mean something else now */
 };
 
 /** A call path: a function called from a parent path. Immutable once published in node_lookup. */

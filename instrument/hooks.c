@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* instrument/hooks.c - what compilers call with -finstrument-functions: stamp, reserve a slot, two stores.
+ *
+ * Budget: the clock's cost and about 20 instructions. No call, no lock, no system call, integer registers
+ * only, errno untouched. A forked child's control is zeroed memory, so its first hook finds no thread and
+ * takes the slow path; so does a full chunk, and a frozen thread (end 0).
+ * A handler that interrupts us between two instructions takes the next slot; our own stays a hole until we
+ * are back. Lines of code below are in the order that this needs: stamp, reserve, word 1, word 0. */
+#include "runtime/runtime.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void __cyg_profile_func_enter(void *function, void *call_site);
+EXPORT void __cyg_profile_func_exit(void *function, void *call_site);
+
+static inline __attribute__((always_inline)) void record(void *function, void *call_site, enum ap_event_kind kind)
+{
+	const uint64_t stack_pointer = ap_arch_stack_pointer();
+	const uint64_t ticks = ap_ticks();
+	const struct ap_ctl *ctl = ap_self;
+	struct ap_thread *thread = ctl->thread;
+	const uint64_t word = ap_event_make_word((uint64_t)function, kind, 0, stack_pointer, (uint64_t)call_site);
+	const uint64_t time = ap_event_make_time(ticks, stack_pointer);
+	if (AP_LIKELY(thread)) {
+		const uint64_t slot = ap_arch_reserve(&thread->cursor);
+		if (AP_LIKELY(slot < ctl->end)) {
+			struct ap_event *event = (struct ap_event *)slot;
+			event->time = time;
+			__atomic_store_n(&event->word, word | ctl->lap, __ATOMIC_RELEASE);
+			return;
+		}
+	}
+	ap_slow(word, time);
+}
+
+void __cyg_profile_func_enter(void *function, void *call_site)
+{
+	record(function, call_site, AP_EVENT_ENTER);
+}
+
+void __cyg_profile_func_exit(void *function, void *call_site)
+{
+	record(function, call_site, AP_EVENT_EXIT);
+}

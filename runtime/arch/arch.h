@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/arch/arch.h - the one ladder: every architecture gives the same names.
+ *
+ *  ap_arch_ticks()          time stamp, unordered
+ *  ap_arch_reserve(p)       *p += 16, returns the old value: one instruction, so that a handler on the same
+ *                           thread sees it done or not begun; not atomic between threads
+ *  ap_arch_stack_pointer()  of the calling function
+ *  ap_arch_call_on_stack()  call a function with another stack
+ *  ap_arch_syscall()        raw system call
+ *  ap_arch_clock_fixed()    does the time stamp run at one rate always?
+ *  ap_arch_clock_hz()       its rate where the machine tells, else 0
+ *  ap_arch_jmpbuf_sp()      stack pointer that longjmp will restore */
+#ifndef AP_RUNTIME_ARCH_ARCH_H
+#define AP_RUNTIME_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#include "runtime/arch/x86_64.h"
+#elif defined(__aarch64__)
+#include "runtime/arch/aarch64.h"
+#else
+#include "runtime/arch/generic.h"
+#endif
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/arch/generic.h - see arch.h: any 64-bit machine, slower, without a stack of the fold's own. */
+#ifndef AP_RUNTIME_ARCH_GENERIC_H
+#define AP_RUNTIME_ARCH_GENERIC_H
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "spool/layout.h"
+
+#define AP_ARCH_CLOCK AP_CLOCK_MONOTONIC
+
+static inline uint64_t ap_arch_ticks(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t ap_arch_reserve(uint64_t *cursor)
+{
+	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t ap_arch_stack_pointer(void)
+{
+	return (uint64_t)__builtin_frame_address(0);
+}
+
+static inline void ap_arch_call_on_stack(void (*function)(void *), void *argument, void *top)
+{
+	(void)top;
+	function(argument);
+}
+
+static inline long ap_arch_syscall(long n, long a, long b, long c, long d, long e, long f)
+{
+	const int saved = errno;
+	long result = syscall(n, a, b, c, d, e, f);
+	if (result == -1)
+		result = -errno;
+	errno = saved;
+	return result;
+}
+
+static inline bool ap_arch_clock_fixed(void)
+{
+	return false;
+}
+
+static inline uint64_t ap_arch_clock_hz(void)
+{
+	return 0;
+}
+
+static inline uint64_t ap_arch_jmpbuf_sp(const void *jmpbuf)
+{
+	return jmpbuf ? 0 : 0;
+}
+
+#endif

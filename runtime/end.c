@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/end.c - the process announces its end, and waits a bounded time for its report. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "runtime/runtime.h"
+#include "runtime/sys.h"
+
+#define WAIT_STEP_NS 100000000ull
+#define BUSY_WAIT_NS 20000000ull
+
+/** ap_usage_update() - CPU time, peak memory and a clock pair into the spool: about 3 us, so now and then. */
+void ap_usage_update(struct ap_control *c)
+{
+	struct ap_spool_header *h = c->header;
+	struct rusage usage;
+	ap_clock_pair(&h->clock_last);
+	h->usage.cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	h->usage.at_ticks = h->clock_last.ticks;
+	if (ap_sys2(SYS_getrusage, RUSAGE_SELF, &usage) == 0)
+		h->usage.max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+}
+
+static void futex_wake(uint32_t *word)
+{
+	ap_sys6(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
+}
+
+static bool attendant_lives(const struct ap_spool_header *h)
+{
+	const uint32_t pid = __atomic_load_n(&h->attendant_pid, __ATOMIC_ACQUIRE);
+	return !pid || ap_sys2(SYS_kill, pid, 0) != -ESRCH;
+}
+
+/* Wait until the report is there, the deadline has passed, or nobody is left to make it. */
+static void wait_for_report(struct ap_control *c)
+{
+	struct ap_spool_header *h = c->header;
+	const uint64_t begin = ap_clock_ns(CLOCK_MONOTONIC);
+	for (;;) {
+		const uint32_t state = __atomic_load_n(&h->report_state, __ATOMIC_ACQUIRE);
+		const uint64_t waited = ap_clock_ns(CLOCK_MONOTONIC) - begin;
+		if (state >= AP_REPORT_DONE || waited >= h->deadline_ns || !attendant_lives(h))
+			return;
+		const uint64_t left = h->deadline_ns - waited;
+		const struct timespec step = {0, (long)(left < WAIT_STEP_NS ? left : WAIT_STEP_NS)};
+		ap_sys6(SYS_futex, &h->report_state, FUTEX_WAIT, state, &step, 0, 0);
+	}
+}
+
+/* Threads that are inside a fold finish it: a report in the middle of one would have an event in doubt.
+ * They are bounded work; a thread that was stopped or killed in there is not waited for. */
+static void wait_for_folds(struct ap_control *c)
+{
+	const uint64_t begin = ap_clock_ns(CLOCK_MONOTONIC);
+	for (;;) {
+		bool busy = false;
+		for (uint32_t i = 0; i < c->header->shards; i++) {
+			const ap_ref ref = c->header->shard_refs[i];
+			busy |= ref && __atomic_load_n(&((struct ap_shard *)ap_at(c, ref))->owner, __ATOMIC_ACQUIRE);
+		}
+		if (!busy || ap_clock_ns(CLOCK_MONOTONIC) - begin > BUSY_WAIT_NS)
+			return;
+		ap_sys0(SYS_sched_yield);
+	}
+}
+
+bool ap_recorded_anything(const struct ap_control *c)
+{
+	return c->header->threads > 0 || c->header->retired_threads > 0;
+}
+
+static void announce(struct ap_control *c, enum ap_end kind, int status)
+{
+	struct ap_spool_header *h = c->header;
+	h->end_ticks = ap_ticks();
+	h->end_kind = kind;
+	h->end_status = (uint32_t)status;
+	ap_usage_update(c);
+	ap_threads_freeze(c);
+	wait_for_folds(c);
+	__atomic_store_n(&h->life, AP_LIFE_EXITING, __ATOMIC_RELEASE);
+	futex_wake(&h->life);
+}
+
+static void have_reported(struct ap_control *c, bool wait)
+{
+	const struct ap_settings *s = &ap_runtime.settings;
+	if (!s->report || !s->monitor)
+		return; /* left for `autoprof report`, or for `autoprof run` who waits for us */
+	if (!c->attendant && !ap_attendant_start(c))
+		return;
+	if (c->attendant == 2 && wait)
+		wait_for_report(c);
+}
+
+/* Is this our process, up and running, and is this the first end? */
+static bool may_end(struct ap_control *c)
+{
+	uint32_t before = 0;
+	return c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == AP_STATE_ON && c->pid == ap_getpid() &&
+	       __atomic_compare_exchange_n(&c->ending, &before, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void ap_end(enum ap_end kind, int status, bool wait)
+{
+	struct ap_control *c = ap_runtime.control;
+	if (c && c->state == AP_STATE_ON && c->pid == ap_getpid() && !c->ending)
+		ap_flush(false);
+	if (!may_end(c))
+		return;
+	const uint64_t mask = ap_signals_block();
+	if (!ap_recorded_anything(c)) {
+		ap_space_discard();
+	} else {
+		announce(c, kind, status);
+		have_reported(c, wait);
+	}
+	ap_signals_restore(mask);
+}
+
+/** ap_end_exec() - this image may be about to end: nothing is frozen, because exec may fail.
+ * @begin: false when it did fail. */
+void ap_end_exec(bool begin)
+{
+	struct ap_control *c = ap_runtime.control;
+	if (!c || c->state != AP_STATE_ON || c->pid != ap_getpid() || c->ending)
+		return;
+	struct ap_spool_header *h = c->header;
+	if (!begin) {
+		h->end_kind = AP_END_NONE;
+		h->end_ticks = 0;
+		return;
+	}
+	ap_flush(false);
+	if (!ap_recorded_anything(c)) {
+		ap_space_discard();
+		return;
+	}
+	ap_usage_update(c);
+	h->end_ticks = ap_ticks();
+	__atomic_store_n(&h->end_kind, AP_END_EXEC, __ATOMIC_RELEASE);
+	if (!c->attendant && ap_runtime.settings.report && ap_runtime.settings.monitor) {
+		const uint64_t mask = ap_signals_block();
+		ap_attendant_start(c);
+		ap_signals_restore(mask);
+	}
+	futex_wake(&h->life);
+}
+
+/** ap_end_abort() - abort() was called: what is in the ring is folded, and somebody will report. */
+void ap_end_abort(void)
+{
+	struct ap_control *c = ap_runtime.control;
+	if (!c || c->state != AP_STATE_ON || c->pid != ap_getpid() || c->ending)
+		return;
+	ap_flush(false);
+	ap_usage_update(c);
+	const uint64_t mask = ap_signals_block();
+	if (ap_recorded_anything(c) && ap_runtime.settings.report && ap_runtime.settings.monitor)
+		ap_attendant_start(c);
+	ap_signals_restore(mask);
+}

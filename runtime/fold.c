@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/fold.c - from events to counters: the owner of a full chunk folds it, in one batch.
+ *
+ * The loop is most of what profiling costs, so: one cache line of counters and one histogram bucket for a
+ * call without calls of its own (half of all calls), two lines and two buckets for the others; everything
+ * rare is in a function that is not inlined. After every step one store of ap_thread.fold moves depth and
+ * position together: whoever comes later goes on from there with at most one step in doubt. The rules of
+ * frames are those of profile/pending.c, which finishes what a dead program left. */
+#include "runtime/runtime.h"
+
+#define STEP_MASK (AP_EVENT_FUNCTION_MASK | AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK)
+#define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
+#define ENTER_BITS ((uint64_t)AP_EVENT_ENTER << AP_EVENT_KIND_SHIFT)
+#define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
+#define CACHE_MULTIPLIER 0x9e3779b97f4a7c15ull
+
+/* The state of one batch. The loop keeps copies of its hot part in registers. */
+struct batch {
+	struct ap_control *c;
+	struct ap_shard *shard;
+	struct ap_thread *thread;
+	struct ap_frame *frames;
+	uint32_t frames_max;
+	uint32_t depth;
+	uint32_t node;     /* of the innermost frame, or the root */
+	uint32_t gap_slot; /* which of thread->gap_ticks counts */
+	uint64_t gap;
+	uint64_t last; /* full time of the event before */
+	uint64_t edge; /* least duration that is not "fast" */
+};
+
+static inline uint32_t timed_depth(const struct batch *b)
+{
+	return b->depth < b->frames_max ? b->depth : b->frames_max;
+}
+
+static inline uint32_t node_below(const struct batch *b, uint32_t depth)
+{
+	return depth ? b->frames[depth - 1].node : (uint32_t)AP_ID_ROOT;
+}
+
+static inline struct ap_node_stat *stat_of(const struct batch *b, uint32_t node)
+{
+	const ap_ref *blocks = ap_at(b->c, b->shard->node_stat_blocks);
+	const ap_ref block = blocks[node / AP_STATS_PER_BLOCK];
+	if (AP_LIKELY(block)) {
+		struct ap_node_stat *stat =
+			(struct ap_node_stat *)ap_at(b->c, block) + node % AP_STATS_PER_BLOCK;
+		if (AP_LIKELY(stat->function_stat))
+			return stat;
+	}
+	return ap_shard_node_stat(b->c, b->shard, node);
+}
+
+static inline void add_square(uint64_t squares[2], uint64_t value)
+{
+	const unsigned __int128 square = (unsigned __int128)value * value;
+	const uint64_t low = squares[0] + (uint64_t)square;
+	squares[1] += (uint64_t)(square >> 64) + (low < squares[0]);
+	squares[0] = low;
+}
+
+static inline void count_bucket(struct ap_control *c, ap_ref *dir, uint64_t ticks)
+{
+	const uint32_t j = ap_hist_index(&ap_runtime.hist_map, ticks);
+	if (AP_LIKELY(*dir)) {
+		const ap_ref row = ((struct ap_hist_dir *)ap_at(c, *dir))->rows[j / AP_HIST_ROW_BUCKETS];
+		if (AP_LIKELY(row && !(row & AP_HIST_COARSE))) {
+			((uint64_t *)ap_at(c, row))[j % AP_HIST_ROW_BUCKETS]++;
+			return;
+		}
+	}
+	ap_shard_count(c, dir, j);
+}
+
+static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat, uint64_t ticks)
+{
+	struct ap_function_stat *function = ap_at(c, stat->function_stat);
+	const uint64_t *edges = c->header->edge_ticks;
+	if (ticks >= edges[2])
+		function->critical++;
+	else if (ticks >= edges[1])
+		function->very_slow++;
+	else
+		function->slow++;
+}
+
+static inline void count_leaf(struct ap_control *c, struct ap_node_stat *stat, uint64_t ticks)
+{
+	stat->leaf_calls++;
+	stat->leaf_ticks += ticks;
+	add_square(stat->leaf_squares, ticks);
+	if (AP_UNLIKELY(ticks < stat->leaf_min))
+		stat->leaf_min = ticks;
+	if (AP_UNLIKELY(ticks > stat->leaf_max))
+		stat->leaf_max = ticks;
+	count_bucket(c, &stat->leaf_rows, ticks);
+}
+
+static inline uint64_t not_negative(struct ap_thread *thread, uint64_t ticks)
+{
+	if (AP_UNLIKELY((int64_t)ticks < 0)) {
+		thread->clamps++;
+		return 0;
+	}
+	return ticks;
+}
+
+/* A frame ends at virtual time @now. */
+static inline void close_frame(struct batch *b, uint32_t depth, uint64_t now)
+{
+	struct ap_frame *frame = &b->frames[depth - 1];
+	if (AP_UNLIKELY(frame->flags & AP_FRAME_INHERITED))
+		return;
+	struct ap_node_stat *stat = stat_of(b, frame->node);
+	struct ap_function_stat *function = ap_at(b->c, stat->function_stat);
+	const uint64_t total = not_negative(b->thread, now - frame->start);
+	const uint64_t self = not_negative(b->thread, total - frame->child_ticks);
+	stat->calls++;
+	stat->total_ticks += total;
+	if (AP_LIKELY(!(frame->flags & AP_FRAME_INNER)))
+		stat->outer_ticks += total;
+	stat->self_ticks += self;
+	add_square(stat->squares, total);
+	if (AP_UNLIKELY(total < stat->min))
+		stat->min = total;
+	if (AP_UNLIKELY(total > stat->max))
+		stat->max = total;
+	count_bucket(b->c, &function->total_rows, total);
+	if (AP_LIKELY(function->self_rows || ap_shard_self_wanted(b->c)))
+		count_bucket(b->c, &function->self_rows, self);
+	if (AP_UNLIKELY(total >= b->edge))
+		count_category(b->c, stat, total);
+	if (AP_LIKELY(depth > 1))
+		b->frames[depth - 2].child_ticks += total;
+}
+
+/* Frames above @keep are gone without an exit of their own. */
+static void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
+{
+	while (b->depth > keep) {
+		if (b->depth <= b->frames_max) {
+			close_frame(b, b->depth, now);
+			if (!(b->frames[b->depth - 1].flags & AP_FRAME_INHERITED))
+				b->thread->unclosed++;
+		} else {
+			b->thread->unclosed++;
+		}
+		b->depth--;
+	}
+	b->node = node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);
+}
+
+static inline uint32_t frame_stack(const struct ap_frame *frame)
+{
+	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+}
+
+/* A new call says that frames on top are gone: their exits never came. */
+static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64_t now)
+{
+	const uint32_t stack = ap_event_stack(event->word, event->time);
+	uint32_t keep = b->depth;
+	while (keep > 0 && ap_frame_verdict(frame_stack(&b->frames[keep - 1]),
+					    ap_event_site(b->frames[keep - 1].word), stack,
+					    ap_event_site(event->word)) == AP_FRAME_GONE)
+		keep--;
+	b->thread->resyncs += b->depth - keep;
+	drop_frames(b, keep, now);
+}
+
+/* An explicit word that all frames below a stack pointer are gone. */
+static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
+{
+	uint32_t keep = timed_depth(b);
+	while (keep > 0) {
+		const uint32_t up = (uint32_t)(target_units - frame_stack(&b->frames[keep - 1])) & 0x7ffffu;
+		if (up == 0 || up > 4 * AP_RESYNC_MOST_UNITS)
+			break;
+		keep--;
+	}
+	if (keep < timed_depth(b))
+		drop_frames(b, keep, now);
+}
+
+static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, uint64_t now)
+{
+	const uint64_t value = ap_special_value(event->word);
+	b->thread->specials++;
+	switch (ap_special_subject(event->word)) {
+	case AP_SPECIAL_GAP:
+		b->gap += value << AP_SPECIAL_UNIT_SHIFT;
+		b->gap_slot ^= 1;
+		b->thread->gap_ticks[b->gap_slot] = b->gap;
+		break;
+	case AP_SPECIAL_UNWIND:
+	case AP_SPECIAL_CATCH:
+		unwind_to(b, value, now);
+		break;
+	}
+}
+
+/* No room for another frame: the call is counted, not timed. */
+static void enter_beyond(struct batch *b, uint64_t address)
+{
+	const uint32_t node = ap_node_child(b->c, b->node, address, b->last);
+	const struct ap_node_stat *stat = ap_shard_node_stat(b->c, b->shard, node);
+	((struct ap_function_stat *)ap_at(b->c, stat->function_stat))->beyond++;
+	b->thread->beyond++;
+	b->depth++;
+}
+
+static AP_COLD bool room_for_frame(struct batch *b, uint64_t address)
+{
+	if (b->depth == b->frames_max && ap_frames_grow(b->c, b->thread)) {
+		b->frames = ap_at(b->c, b->thread->frames);
+		b->frames_max = b->thread->frames_max;
+		return true;
+	}
+	enter_beyond(b, address);
+	return false;
+}
+
+/* The exit is not the innermost frame's: find its frame, or count it as unmatched. */
+static AP_COLD void exit_elsewhere(struct batch *b, const struct ap_event *event, uint64_t now)
+{
+	if (b->depth > b->frames_max) {
+		b->depth--;
+		return;
+	}
+	uint32_t at = b->depth;
+	while (at > 0 && ((b->frames[at - 1].word ^ event->word) & AP_EVENT_FUNCTION_MASK))
+		at--;
+	if (at == 0) {
+		b->thread->unmatched_exits++;
+		return;
+	}
+	drop_frames(b, at, now);
+	close_frame(b, at, now);
+	b->depth = at - 1;
+	b->node = node_below(b, b->depth);
+}
+
+static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b, struct ap_cache_entry *entry,
+						       uint64_t function, uint64_t key)
+{
+	const uint64_t address = function << AP_FUNCTION_SHIFT;
+	const bool direct = b->depth && !((b->frames[b->depth - 1].word ^ function) & AP_EVENT_FUNCTION_MASK);
+	const uint32_t node = direct ? b->node : ap_node_child(b->c, b->node, address, b->last);
+	entry->key = key;
+	entry->node = node;
+	entry->stat = ap_ref_of(b->c, ap_shard_node_stat(b->c, b->shard, node));
+	return entry;
+}
+
+/* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
+static inline const struct ap_cache_entry *child_entry(struct batch *b, struct ap_cache_entry *cache,
+						       uint64_t function)
+{
+	const uint64_t key = function | (uint64_t)b->node << AP_EVENT_FUNCTION_BITS;
+	struct ap_cache_entry *entry = &cache[key * CACHE_MULTIPLIER >> (64 - AP_CACHE_LOG2)];
+	if (AP_LIKELY(entry->key == key))
+		return entry;
+	return fill_cache(b, entry, function, key);
+}
+
+static inline void push_frame(struct batch *b, const struct ap_event *event, uint32_t node, uint64_t now)
+{
+	struct ap_frame *frame = &b->frames[b->depth++];
+	frame->word = event->word;
+	frame->start = now;
+	frame->child_ticks = 0;
+	frame->node = node;
+	frame->stack = (uint16_t)(event->time >> 48);
+	frame->flags = node == b->node ? AP_FRAME_INNER : 0;
+	b->node = node;
+}
+
+static inline bool own_exit(const struct ap_event *enter, const struct ap_event *next)
+{
+	return ((enter->word ^ next->word) & STEP_MASK) == ENTER_THEN_EXIT;
+}
+
+/* A call without calls of its own. Return: the time of its exit. */
+static inline uint64_t fold_leaf(struct batch *b, const struct ap_cache_entry *child, uint64_t from,
+				 const struct ap_event *exit)
+{
+	struct ap_node_stat *stat = ap_at(b->c, child->stat);
+	const uint64_t ticks = not_negative(b->thread, ap_event_time(exit->time, from) - from);
+	count_leaf(b->c, stat, ticks);
+	if (AP_UNLIKELY(child->node == b->node))
+		stat->outer_ticks -= ticks; /* inside a call of the same path: counted there */
+	if (AP_UNLIKELY(ticks >= b->edge))
+		count_category(b->c, stat, ticks);
+	if (AP_LIKELY(b->depth))
+		b->frames[b->depth - 1].child_ticks += ticks;
+	return from + ticks;
+}
+
+/* Does the new call leave the innermost frame alone? (The rule is ap_frame_verdict's.) */
+static inline bool top_alive(const struct batch *b, const struct ap_event *event)
+{
+	const uint32_t up =
+		(ap_event_stack(event->word, event->time) - frame_stack(&b->frames[b->depth - 1])) & 0x7ffffu;
+	return up > AP_RESYNC_MOST_UNITS;
+}
+
+/* Return: events used, 1 or 2. */
+static inline uint32_t fold_enter(struct batch *b, struct ap_cache_entry *cache, const struct ap_event *event,
+				  const struct ap_event *end, uint64_t time)
+{
+	const uint64_t function = event->word & AP_EVENT_FUNCTION_MASK;
+	b->last = time;
+	if (AP_UNLIKELY(b->depth >= b->frames_max)) {
+		if (!room_for_frame(b, function << AP_FUNCTION_SHIFT))
+			return 1;
+	}
+	if (AP_LIKELY(b->depth) && AP_UNLIKELY(!top_alive(b, event)))
+		resync(b, event, time - b->gap);
+	const struct ap_cache_entry *child = child_entry(b, cache, function);
+	if (event + 1 < end && own_exit(event, event + 1)) {
+		b->last = fold_leaf(b, child, time, event + 1);
+		return 2;
+	}
+	push_frame(b, event, child->node, time - b->gap);
+	return 1;
+}
+
+static inline void fold_exit(struct batch *b, const struct ap_event *event, uint64_t time)
+{
+	b->last = time;
+	if (AP_UNLIKELY(b->depth == 0 || b->depth > b->frames_max ||
+			((b->frames[b->depth - 1].word ^ event->word) & AP_EVENT_FUNCTION_MASK))) {
+		exit_elsewhere(b, event, time - b->gap);
+		return;
+	}
+	close_frame(b, b->depth, time - b->gap);
+	b->depth--;
+	b->node = node_below(b, b->depth);
+}
+
+#ifdef AP_TEST_LOSSY
+/* The test build that the identity must find out: every n-th event vanishes. */
+static bool lose(void)
+{
+	static uint32_t seen;
+	const uint32_t every = ap_runtime.settings.lose_every;
+	return every && ++seen % every == 0;
+}
+#else
+#define lose() false
+#endif
+
+/**
+ * fold_run() - fold events[from..n) of a chunk with @lap
+ * @position: sequence number of events[0]
+ *
+ * Return: the index of the first event that was not folded: n, or a hole. */
+static uint32_t fold_run(struct batch *shared, const struct ap_event *events, uint32_t from, uint32_t n,
+			 uint64_t lap, uint64_t position)
+{
+	struct batch b = *shared;
+	struct ap_cache_entry *cache = ap_at(b.c, b.shard->cache);
+	uint32_t i = from;
+	while (i < n) {
+		const struct ap_event *event = &events[i];
+		const uint64_t kind = event->word & (AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK);
+		uint64_t time = ap_event_time(event->time, b.last);
+		if (AP_UNLIKELY((event->word & AP_EVENT_LAP_MASK) != lap))
+			break;
+		if (AP_UNLIKELY(time < b.last)) {
+			time = b.last;
+			b.thread->clamps++;
+		}
+		uint32_t used = 1;
+		if (AP_UNLIKELY(lose()))
+			b.last = time;
+		else if (kind == (ENTER_BITS | lap))
+			used = fold_enter(&b, cache, event, events + n, time);
+		else if (AP_LIKELY(kind == (EXIT_BITS | lap)))
+			fold_exit(&b, event, time);
+		else
+			fold_special(&b, event, time - b.gap);
+		i += used;
+		b.thread->last_ticks = b.last;
+		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i), __ATOMIC_RELEASE);
+	}
+	*shared = b;
+	return i;
+}
+
+static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread, ap_ref ref)
+{
+	const struct ap_chunk *chunk = ap_at(c, ref);
+	if (ref != thread->last_chunk)
+		return chunk->slots;
+	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
+	return used < chunk->slots ? (uint32_t)used : chunk->slots;
+}
+
+/* Return: is the chunk wholly folded? */
+static bool fold_chunk(struct batch *b, ap_ref ref, bool tear)
+{
+	const struct ap_chunk *chunk = ap_at(b->c, ref);
+	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
+	const uint64_t base = AP_CHUNK_BASE(chunk->lap_base);
+	const uint64_t lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
+	const uint32_t n = reserved_slots(b->c, b->thread, ref);
+	const uint32_t from = (AP_FOLD_POSITION(b->thread->fold) - (uint32_t)base) & 0x7fffffffu;
+	uint32_t i = from;
+	while (i < n) {
+		i = fold_run(b, events, i, n, lap, base);
+		if (i >= n || !tear)
+			break;
+		b->thread->torn++; /* reserved by a hook that will never come back */
+		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);
+	}
+	b->thread->folded += i - (from < i ? from : i);
+	return i >= chunk->slots;
+}
+
+static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread)
+{
+	b->c = c;
+	b->shard = shard;
+	b->thread = thread;
+	b->frames = ap_at(c, thread->frames);
+	b->frames_max = thread->frames_max;
+	b->depth = AP_FOLD_DEPTH(thread->fold);
+	b->gap_slot = AP_FOLD_GAP(thread->fold);
+	b->gap = thread->gap_ticks[b->gap_slot];
+	b->last = thread->last_ticks;
+	b->edge = c->header->edge_ticks[0];
+	b->node = node_below(b, timed_depth(b));
+}
+
+/* Modules went away since this shard's cache was filled: its keys may mean other functions now. */
+static void check_cache(struct ap_control *c, struct ap_shard *shard)
+{
+	const uint32_t epoch = __atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE);
+	if (shard->reserved[0] == epoch)
+		return;
+	struct ap_cache_entry *cache = ap_at(c, shard->cache);
+	for (uint32_t i = 0; i < 1u << AP_CACHE_LOG2; i++)
+		cache[i].key = 0;
+	shard->reserved[0] = epoch;
+}
+
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, bool tear)
+{
+	struct batch b;
+	check_cache(c, shard);
+	begin(&b, c, shard, thread);
+	for (;;) {
+		const ap_ref ref = thread->first_chunk;
+		const struct ap_chunk *chunk = ap_at(c, ref);
+		if (!fold_chunk(&b, ref, tear) || ref == thread->last_chunk)
+			break;
+		thread->first_chunk = chunk->next;
+		ap_chunk_free(c, ref);
+	}
+	shard->folds++;
+}
+
+/** ap_fold_close_all() - the thread is over: what is open ends at @end_ticks. */
+void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks)
+{
+	struct batch b;
+	begin(&b, c, shard, thread);
+	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
+	while (b.depth) {
+		drop_frames(&b, b.depth - 1, end - b.gap);
+		thread->fold = AP_FOLD(b.depth, b.gap_slot, AP_FOLD_POSITION(thread->fold));
+	}
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/modules.c - which loaded object an address belongs to, and since when.
+ *
+ * An address not seen before asks _dl_find_object, which is lock-free and signal-safe. Objects are entered
+ * once; dlclose (wrapped) marks them unloaded, because their addresses will be used again. */
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/stat.h>
+
+#include "runtime/runtime.h"
+#include "runtime/sys.h"
+
+static struct ap_module *module_at(const struct ap_control *c, uint32_t id)
+{
+	const ap_ref *blocks = ap_at(c, c->header->module_blocks);
+	struct ap_module *block = ap_at(c, blocks[id / AP_MODULES_PER_BLOCK]);
+	return block + id % AP_MODULES_PER_BLOCK;
+}
+
+static struct ap_module *new_module(struct ap_control *c, uint32_t *ret_id)
+{
+	const uint32_t id = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	if (id >= AP_MAX_MODULES)
+		return NULL;
+	ap_ref *block = (ap_ref *)ap_at(c, c->header->module_blocks) + id / AP_MODULES_PER_BLOCK;
+	if (!*block) {
+		const ap_ref made = ap_space_alloc(c, AP_MODULES_PER_BLOCK * sizeof(struct ap_module));
+		if (!made)
+			return NULL;
+		__atomic_store_n(block, made, __ATOMIC_RELEASE);
+	}
+	*ret_id = id;
+	return module_at(c, id);
+}
+
+/* Notes are aligned to 4 in files of all compilers that we know; NT_GNU_BUILD_ID of owner "GNU". */
+static void find_build_id(struct ap_module *module, const char *notes, uint64_t bytes)
+{
+	while (bytes >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)notes;
+		const uint64_t name = (note->n_namesz + 3ull) & ~3ull, desc = (note->n_descsz + 3ull) & ~3ull;
+		const uint8_t *id = (const uint8_t *)notes + sizeof *note + name;
+		if (sizeof *note + name + desc > bytes)
+			return;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && note->n_descsz <= 20) {
+			module->build_id_bytes = (uint8_t)note->n_descsz;
+			for (uint32_t i = 0; i < note->n_descsz; i++)
+				module->build_id[i] = id[i];
+			return;
+		}
+		notes += sizeof *note + name + desc;
+		bytes -= sizeof *note + name + desc;
+	}
+}
+
+/* The program headers are read where they are mapped: at the start of the object's first segment. */
+static void read_headers(struct ap_module *module)
+{
+	const ElfW(Ehdr) *elf = (const void *)module->start;
+	const ElfW(Phdr) *segments = (const void *)((const char *)elf + sizeof *elf);
+	if (elf->e_ident[0] != 0x7f || elf->e_ident[1] != 'E' || elf->e_phoff != sizeof *elf)
+		return;
+	for (uint32_t i = 0; i < elf->e_phnum; i++) {
+		const uint64_t at = module->bias + segments[i].p_vaddr;
+		if (segments[i].p_type == PT_NOTE && !module->build_id_bytes && at >= module->start &&
+		    at + segments[i].p_memsz <= module->end)
+			find_build_id(module, (const char *)at, segments[i].p_memsz);
+	}
+}
+
+static void read_file_identity(struct ap_module *module, const char *path)
+{
+	struct stat st;
+	if (ap_sys4(SYS_newfstatat, AT_FDCWD, path, &st, 0) < 0)
+		return;
+	module->device = st.st_dev;
+	module->inode = st.st_ino;
+	module->file_bytes = (uint64_t)st.st_size;
+}
+
+/* The main program has no name in its link map; a relative one is relative to where we are. */
+static void set_path(struct ap_control *c, struct ap_module *module, const char *name)
+{
+	char path[4096];
+	if (!name || !name[0]) {
+		const long n = ap_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
+		path[n > 0 ? n : 0] = 0;
+		name = path;
+	} else if (name[0] != '/' && ap_sys2(SYS_getcwd, path, sizeof path - 1) > 0) {
+		struct ap_line line = {path, sizeof path, ap_strlen(path)};
+		ap_line_str(&line, "/");
+		ap_line_str(&line, name);
+		name = path;
+	}
+	module->path = ap_space_text(c, name);
+	read_file_identity(module, name);
+}
+
+static uint32_t enter_module(struct ap_control *c, uint64_t start, uint64_t end, uint64_t bias, const char *name)
+{
+	uint32_t id = 0;
+	struct ap_module *module = new_module(c, &id);
+	if (!module)
+		return 0;
+	module->start = start;
+	module->end = end;
+	module->bias = bias;
+	module->unload_ticks = 0;
+	module->load_ticks = ap_ticks();
+	read_headers(module);
+	set_path(c, module, name);
+	__atomic_store_n(&c->header->modules, id + 1, __ATOMIC_RELEASE);
+	return id + 1;
+}
+
+/* Return: module id + 1 of the object known to hold @address at @ticks; 0 unknown. */
+static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ticks)
+{
+	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	for (uint32_t i = n; i > 0; i--) {
+		const struct ap_module *module = module_at(c, i - 1);
+		if (address >= module->start && address < module->end &&
+		    (!module->unload_ticks || ticks < module->unload_ticks))
+			return i;
+	}
+	return 0;
+}
+
+/* A second thread that enters modules at the same moment goes without: its function has no module then and
+ * the reader finds it by address. */
+static bool begin_entering(struct ap_control *c)
+{
+	return __atomic_exchange_n(&c->modules_lock, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static void end_entering(struct ap_control *c)
+{
+	__atomic_store_n(&c->modules_lock, 0, __ATOMIC_RELEASE);
+}
+
+/** ap_module_of() - Return: id + 1 of the module of a function called at @ticks; 0 when there is none. */
+uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks)
+{
+	struct dl_find_object found;
+	uint32_t module = known_module(c, address, ticks);
+	if (module || _dl_find_object((void *)address, &found) != 0 || !begin_entering(c))
+		return module;
+	module = known_module(c, address, ticks);
+	if (!module)
+		module = enter_module(c, (uint64_t)found.dlfo_map_start, (uint64_t)found.dlfo_map_end,
+				      found.dlfo_link_map->l_addr, found.dlfo_link_map->l_name);
+	end_entering(c);
+	return module;
+}
+
+static int enter_loaded(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct ap_control *c = data;
+	struct dl_find_object found;
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const uint64_t at = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+		if (info->dlpi_phdr[i].p_type != PT_LOAD || known_module(c, at, UINT64_MAX))
+			continue;
+		if (_dl_find_object((void *)at, &found) == 0)
+			enter_module(c, (uint64_t)found.dlfo_map_start, (uint64_t)found.dlfo_map_end,
+				     info->dlpi_addr, info->dlpi_name);
+		return 0;
+	}
+	return 0;
+}
+
+/** ap_modules_before_unload() - enter every loaded object while it is there: calls not folded yet may be in it.
+ * Around dlclose only, where the loader's own lock is not held. */
+void ap_modules_before_unload(struct ap_control *c)
+{
+	if (!begin_entering(c))
+		return;
+	dl_iterate_phdr(enter_loaded, c);
+	end_entering(c);
+}
+
+/** ap_modules_after_unload() - mark what is gone. */
+void ap_modules_after_unload(struct ap_control *c)
+{
+	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	struct dl_find_object found;
+	for (uint32_t i = 0; i < n; i++) {
+		struct ap_module *module = module_at(c, i);
+		if (module->unload_ticks)
+			continue;
+		if (_dl_find_object((void *)module->start, &found) == 0 &&
+		    (uint64_t)found.dlfo_map_start == module->start && (uint64_t)found.dlfo_map_end == module->end)
+			continue;
+		module->unload_ticks = ap_ticks();
+		ap_tables_forget_module(c, i);
+	}
+}

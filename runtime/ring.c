@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/ring.c - rings of chunks: the way of a plain event, and the slow path when its chunk is full.
+ *
+ * The slow path blocks signals, folds on a stack of the shard, and writes a gap, so that its own time is in
+ * nobody's figures. It never waits: no shard free, or a hole left by an interrupted hook, and it goes on
+ * in another chunk; no memory, and the event is dropped and counted. */
+#include <time.h>
+
+#include "runtime/runtime.h"
+#include "runtime/sys.h"
+
+#define PRESSURE_SMALL_CHUNKS 128 /* of 256 */
+#define ATTENDANT_AGE_NS 200000000ull
+#define FAST_FILL_NS 20000000ull /* a chunk filled faster than this is worth doubling */
+#define CPU_READ_NS 10000000ull
+#define USAGE_NS 100000000ull
+
+__thread struct ap_ctl *ap_self = &ap_no_ctl;
+struct ap_ctl ap_no_ctl;
+
+static inline void store_event(uint64_t slot, uint64_t word, uint64_t time)
+{
+	struct ap_event *event = (struct ap_event *)slot;
+	event->time = time;
+	__atomic_store_n(&event->word, word, __ATOMIC_RELEASE);
+}
+
+void ap_record(uint64_t word, uint64_t time)
+{
+	struct ap_ctl *ctl = ap_self;
+	if (AP_LIKELY(ctl->thread)) {
+		const uint64_t slot = ap_arch_reserve(&ctl->thread->cursor);
+		if (AP_LIKELY(slot < ctl->end)) {
+			store_event(slot, word | ctl->lap, time);
+			return;
+		}
+	}
+	ap_slow(word, time);
+}
+
+void ap_record_special(enum ap_special subject, uint64_t value)
+{
+	const struct ap_ctl *ctl = ap_self;
+	if (ctl->thread)
+		ap_record(ap_special_make_word(subject, value, 0), ap_ticks() & AP_EVENT_TIME_MASK);
+}
+
+static void count_drop(struct ap_control *c, enum ap_drop reason)
+{
+	__atomic_fetch_add(&c->header->dropped[reason], 1, __ATOMIC_RELAXED);
+	if (reason == AP_DROP_NO_MEMORY)
+		ap_space_degrade(c, AP_DEGRADED_EVENTS_DROPPED);
+}
+
+/* Make @ref the chunk that hooks write to. Order: a reader that comes in between finds it empty. */
+static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, uint64_t base)
+{
+	struct ap_chunk *chunk = ap_at(c, ref);
+	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base) % 3 + 1;
+	const uint64_t first = (uint64_t)(chunk + 1);
+	ctl->thread->cursor = first;
+	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(lap, base), __ATOMIC_RELEASE);
+	ctl->lap = (uint64_t)lap << AP_EVENT_LAP_SHIFT;
+	__atomic_store_n(&ctl->end, first + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
+		ctl->end = 0; /* frozen between our check and our store */
+}
+
+/* A chunk that is filled fast is too small, as long as there is memory. */
+static uint32_t next_slots(struct ap_control *c, struct ap_ctl *ctl, uint32_t slots)
+{
+	const uint64_t now = ap_ticks();
+	const bool fast = now - ctl->last_full_ticks < ap_ticks_of_ns(FAST_FILL_NS);
+	ctl->last_full_ticks = now;
+	if (!fast || slots >= ap_runtime.settings.chunk_max)
+		return slots;
+	if (ap_space_pressure(c) >= PRESSURE_SMALL_CHUNKS) {
+		ap_space_degrade(c, AP_DEGRADED_SMALL_CHUNKS);
+		return slots;
+	}
+	return slots * 2;
+}
+
+/* Go on in a new chunk behind the last one. Return: was there memory? */
+static bool append_chunk(struct ap_control *c, struct ap_ctl *ctl, uint32_t slots)
+{
+	struct ap_thread *thread = ctl->thread;
+	const ap_ref old = thread->last_chunk;
+	struct ap_chunk *old_chunk = ap_at(c, old);
+	const ap_ref ref = ap_chunk_new(c, slots, ctl->id);
+	if (!ref)
+		return false;
+	const uint64_t base = AP_CHUNK_BASE(old_chunk->lap_base) + old_chunk->slots;
+	struct ap_chunk *chunk = ap_at(c, ref);
+	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(chunk->lap_base), base),
+			 __ATOMIC_RELEASE);
+	old_chunk->next = ref;
+	__atomic_store_n(&thread->last_chunk, ref, __ATOMIC_RELEASE);
+	begin_chunk(c, ctl, ref, base);
+	return true;
+}
+
+/* After a fold: is the last chunk done with? */
+static bool last_chunk_folded(const struct ap_control *c, const struct ap_thread *thread)
+{
+	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
+	const uint32_t done =
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
+	return thread->first_chunk == thread->last_chunk && done >= chunk->slots;
+}
+
+/* The chunk is full. Return: is there room again? */
+static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard *shard)
+{
+	struct ap_thread *thread = ctl->thread;
+	const struct ap_chunk *last = ap_at(c, thread->last_chunk);
+	if (shard)
+		ap_fold(c, shard, thread, thread->first_chunk != thread->last_chunk);
+	if (!shard || !last_chunk_folded(c, thread)) {
+		if (append_chunk(c, ctl, last->slots))
+			return true;
+		if (!shard)
+			return false;
+		ap_fold(c, shard, thread, true); /* no memory to wait in: the hole is given up */
+	}
+	const uint32_t slots = next_slots(c, ctl, last->slots);
+	const ap_ref old = thread->last_chunk;
+	if (slots > last->slots && append_chunk(c, ctl, slots)) {
+		thread->first_chunk = thread->last_chunk;
+		ap_chunk_free(c, old);
+		return true;
+	}
+	begin_chunk(c, ctl, old, AP_CHUNK_BASE(last->lap_base) + last->slots);
+	return true;
+}
+
+/* Clocks that cost system calls are read now and then only. */
+static void read_clocks(struct ap_control *c, struct ap_ctl *ctl)
+{
+	const uint64_t now = ap_ticks();
+	if (now - ctl->cpu_read_ticks > ap_ticks_of_ns(CPU_READ_NS)) {
+		ctl->cpu_read_ticks = now;
+		ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	}
+	if (now - c->usage_ticks > ap_ticks_of_ns(USAGE_NS)) {
+		c->usage_ticks = now;
+		ap_usage_update(c);
+	}
+}
+
+static void want_attendant(struct ap_control *c)
+{
+	const struct ap_settings *settings = &ap_runtime.settings;
+	if (c->attendant || !settings->monitor || !settings->report)
+		return;
+	if (!settings->monitor_now &&
+	    ap_ticks() - c->header->clock_first.ticks < ap_ticks_of_ns(ATTENDANT_AGE_NS))
+		return;
+	ap_attendant_start(c);
+}
+
+/* The event that found no slot, and the gap that its slow path was. */
+static void store_with_gap(struct ap_ctl *ctl, uint64_t word, uint64_t time)
+{
+	store_event(ap_arch_reserve(&ctl->thread->cursor), word | ctl->lap, time);
+	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end)
+		return;
+	const uint64_t now = ap_ticks();
+	const uint64_t units = ((now - time) & AP_EVENT_TIME_MASK) >> AP_SPECIAL_UNIT_SHIFT;
+	store_event(ap_arch_reserve(&ctl->thread->cursor), ap_special_make_word(AP_SPECIAL_GAP, units, 0) | ctl->lap,
+		    now & AP_EVENT_TIME_MASK);
+}
+
+struct slow {
+	struct ap_control *c;
+	struct ap_shard *shard;
+	uint64_t word, time;
+};
+
+/* Runs with signals blocked, on the shard's stack where there is one. */
+static void slow_body(void *argument)
+{
+	struct slow *s = argument;
+	struct ap_ctl *ctl = ap_self;
+	want_attendant(s->c);
+	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end && !make_room(s->c, ctl, s->shard)) {
+		count_drop(s->c, AP_DROP_NO_MEMORY);
+		return;
+	}
+	if (!ctl->end)
+		return; /* frozen */
+	read_clocks(s->c, ctl);
+	store_with_gap(ctl, s->word, s->time);
+}
+
+static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*body)(void *), void *argument)
+{
+	if (shard)
+		ap_arch_call_on_stack(body, argument, (char *)ap_at(c, shard->stack) + AP_SHARD_STACK_BYTES);
+	else
+		body(argument);
+}
+
+static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
+{
+	struct slow s = {c, NULL, word, time};
+	if (!ap_self->thread && !ap_thread_register(c)) {
+		count_drop(c, AP_DROP_NO_MEMORY);
+		return;
+	}
+	struct ap_ctl *ctl = ap_self;
+	ctl->slow_sp = ap_arch_stack_pointer();
+	s.shard = ap_shard_acquire(c, ctl);
+	if (s.shard)
+		s.shard->thread = ctl->id + 1;
+	on_shard_stack(s.shard, c, slow_body, &s);
+	if (s.shard)
+		ap_shard_release(s.shard);
+	ctl->slow_sp = 0;
+}
+
+/* A handler inside a slow path of this thread (signals could not be blocked). A stack pointer above the one
+ * stored belongs to somebody who left that slow path without an end: a vfork child, a longjmp. */
+static bool nested(const struct ap_ctl *ctl)
+{
+	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp;
+}
+
+void ap_slow(uint64_t word, uint64_t time)
+{
+	struct ap_control *c = ap_runtime.control;
+	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON) {
+		if (!ap_start(NULL))
+			return;
+		c = ap_runtime.control;
+	}
+	if (__atomic_load_n(&c->ending, __ATOMIC_RELAXED))
+		return;
+	if (nested(ap_self)) {
+		count_drop(c, AP_DROP_NESTED);
+		return;
+	}
+	const uint64_t mask = ap_signals_block();
+	slow_blocked(c, word & ~AP_EVENT_LAP_MASK, time);
+	ap_signals_restore(mask);
+}
+
+static void flush_body(void *argument)
+{
+	struct slow *s = argument;
+	struct ap_thread *thread = ap_self->thread;
+	ap_fold(s->c, s->shard, thread, s->word);
+	if (s->word)
+		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
+}
+
+void ap_flush(bool leave)
+{
+	struct ap_control *c = ap_runtime.control;
+	struct ap_ctl *ctl = ap_self;
+	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread || nested(ctl))
+		return;
+	const uint64_t mask = ap_signals_block();
+	struct slow s = {c, ap_shard_acquire(c, ctl), leave, 0};
+	if (s.shard) {
+		s.shard->thread = ctl->id + 1;
+		on_shard_stack(s.shard, c, flush_body, &s);
+		ap_shard_release(s.shard);
+	}
+	ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (leave)
+		ap_thread_release(c, ctl);
+	ap_signals_restore(mask);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/runtime.h - what the parts of the runtime share: state, and the services they offer each other.
+ *
+ * Everything here runs inside a program that is not ours: no malloc, no stdio, no locks that wait, no
+ * errno. "slow path" means: signals blocked, on a stack of ours, never on the way of a plain event. */
+#ifndef AP_RUNTIME_RUNTIME_H
+#define AP_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/arch/arch.h"
+#include "spool/event.h"
+#include "spool/histogram.h"
+#include "spool/layout.h"
+
+#define AP_LIKELY(x) __builtin_expect(!!(x), 1)
+#define AP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define AP_COLD __attribute__((cold, noinline))
+
+enum ap_state {
+	AP_STATE_NEW = 0, /* not started, or wiped by a fork */
+	AP_STATE_STARTING = 1,
+	AP_STATE_ON = 2,
+	AP_STATE_OFF = 3, /* inert for ever */
+};
+
+/** What a hook needs of its thread. In memory that a fork wipes to zero: a child's hooks then find no
+ * thread and take the slow path. One cache line. */
+struct ap_ctl {
+	struct ap_thread *thread; /* in the spool; NULL: no ring */
+	uint64_t end;             /* slots at or above this address are not ours; 0: frozen */
+	uint64_t lap;             /* lap of the chunk, shifted to its place in an event */
+	uint64_t slow_sp;         /* stack pointer inside a slow path of this thread; 0: none */
+	uint32_t id;              /* of the thread in the spool */
+	uint32_t tid;
+	uint32_t shard_hint;
+	uint32_t growth;          /* slots of the next chunk */
+	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
+	uint64_t cpu_read_ticks;
+};
+
+/** The calling thread's control; points to an empty one before its first event and after its end. */
+extern __thread struct ap_ctl *ap_self __attribute__((tls_model("initial-exec")));
+extern struct ap_ctl ap_no_ctl;
+/** Set by a fork prepared through pthread_atfork: the thread's ring was folded, its frames are exact. */
+extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
+
+#define AP_FREE_LISTS 16 /* by power of two of the size in refs */
+
+/** State of this process; wiped by a fork. */
+struct ap_control {
+	uint32_t state; /* enum ap_state */
+	uint32_t pid;
+	char *base; /* the spool */
+	struct ap_spool_header *header;
+	uint64_t cap;
+	uint32_t registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
+	uint32_t cache_epoch;   /* counted up when modules went away */
+	ap_ref free_chunks[AP_FREE_LISTS];
+	ap_ref free_frames[AP_FREE_LISTS];
+	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
+	uint32_t ending;    /* the end was announced */
+	uint32_t frozen;    /* no memory is taken any more */
+	uint32_t thread_scan;
+	uint32_t modules_lock; /* try-lock */
+	uint64_t usage_ticks;
+	uint64_t pair_ticks;
+};
+
+/** Options and facts of the library itself: survive a fork. */
+struct ap_settings {
+	bool parsed;
+	bool disabled;
+	bool report;
+	bool monitor;
+	bool monitor_now;
+	bool children;
+	bool start_off;
+	uint32_t chunk_max; /* slots; for tests */
+	uint32_t lose_every; /* tests: events lost on purpose in the fold */
+	uint64_t memory;
+	uint64_t deadline_ns;
+	char dir[512];
+	char output[1024];
+	char ignored[2048]; /* "key: why" lines */
+	char notes[512];
+};
+
+/** The runtime, in one place. */
+struct ap_runtime {
+	struct ap_control *control; /* wiped by a fork */
+	struct ap_ctl *ctls;        /* AP_MAX_THREADS; wiped by a fork */
+	struct ap_settings settings;
+	struct ap_hist_map hist_map;
+	uint32_t clock_kind;
+	uint64_t ticks_per_s;
+	bool off; /* inert for ever, also after a fork */
+	uint32_t key; /* pthread key + 1 of the thread-end destructor */
+	uint32_t early_drops;
+	/* of the spool of this process or, in a child that has not started, of its parent: */
+	char *spool_base;
+	char *parent_base; /* in a forked child: the parent's spool, still mapped */
+	uint32_t spool_pid;
+	uint64_t spool_id;
+	char spool_path[640];
+	char program[512]; /* path of the autoprof program; empty: none found */
+};
+extern struct ap_runtime ap_runtime;
+
+static inline void *ap_at(const struct ap_control *c, ap_ref ref)
+{
+	return c->base + (uint64_t)ref * AP_REF_UNIT;
+}
+
+static inline ap_ref ap_ref_of(const struct ap_control *c, const void *p)
+{
+	return (ap_ref)(((const char *)p - c->base) / AP_REF_UNIT);
+}
+
+/* clock.c */
+/** ap_ticks() - the time of events. */
+static inline uint64_t ap_ticks(void)
+{
+#if defined(__x86_64__)
+	extern uint64_t ap_ticks_monotonic(void);
+	return AP_LIKELY(ap_runtime.clock_kind != AP_CLOCK_MONOTONIC) ? ap_arch_ticks() : ap_ticks_monotonic();
+#else
+	return ap_arch_ticks();
+#endif
+}
+uint64_t ap_ticks_monotonic(void);
+void ap_clock_init(void);
+uint64_t ap_clock_ns(int clock); /* CLOCK_*: by the vDSO where it can */
+void ap_clock_pair(struct ap_clock_pair *pair);
+uint64_t ap_ticks_of_ns(uint64_t ns);
+
+/* config.c */
+void ap_settings_parse(char *const *environment);
+
+/* text.c */
+struct ap_line {
+	char *text;
+	size_t size, used;
+};
+void ap_line_str(struct ap_line *line, const char *s);
+void ap_line_u64(struct ap_line *line, uint64_t value);
+void ap_line_hex(struct ap_line *line, uint64_t value, int digits);
+void ap_log(const char *what, long error);
+size_t ap_strlen(const char *s);
+bool ap_streq(const char *a, const char *b);
+bool ap_parse_u64(const char **at, uint64_t *ret);
+/** ap_read_file() - whole small file, NUL-terminated. Return: bytes or -errno. */
+long ap_read_file(const char *path, char *buffer, size_t size);
+
+/* limits.c */
+void ap_limits_read(struct ap_limits *limits);
+
+/* space.c */
+int ap_space_create(struct ap_control *c);
+/** ap_space_alloc() - @bytes of zeroed spool, 64-byte aligned. Return: 0 when there is no more. */
+ap_ref ap_space_alloc(struct ap_control *c, uint64_t bytes);
+/** ap_space_pressure() - share of the cap in use, 0..256. */
+uint32_t ap_space_pressure(const struct ap_control *c);
+void ap_space_degrade(struct ap_control *c, uint64_t what);
+void ap_space_discard(void);
+struct ap_text ap_space_text(struct ap_control *c, const char *text);
+
+/* tables.c */
+bool ap_tables_init(struct ap_control *c);
+struct ap_function *ap_function_at(const struct ap_control *c, uint32_t id);
+struct ap_node *ap_node_at(const struct ap_control *c, uint32_t id);
+/** ap_node_child() - the node of the function at @address called from @parent, made when it is new. */
+uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
+void ap_tables_forget_module(struct ap_control *c, uint32_t module);
+
+/* modules.c */
+uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks);
+void ap_modules_before_unload(struct ap_control *c);
+void ap_modules_after_unload(struct ap_control *c);
+
+/* shard.c */
+struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl);
+void ap_shard_release(struct ap_shard *shard);
+bool ap_shard_first(struct ap_control *c);
+#define AP_SHARD_STACK_BYTES 16384u
+#define AP_CACHE_LOG2 11
+struct ap_cache_entry {
+	uint64_t key;
+	uint32_t node;
+	ap_ref stat;
+};
+/** ap_shard_node_stat() - counters of a node in a shard, made at first use; falls back to "(other)". */
+struct ap_node_stat *ap_shard_node_stat(struct ap_control *c, struct ap_shard *shard, uint32_t node);
+struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard, uint32_t function);
+/** ap_shard_bucket() - make the row for bucket @j of the directory at @dir and count one. */
+void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j);
+bool ap_shard_self_wanted(struct ap_control *c);
+
+/* fold.c */
+/** ap_fold() - fold a thread's finished events into @shard.
+ * @final: also close open frames at @end_ticks (the thread has ended).
+ * Slow path; wait-free. */
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, bool tear);
+void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks);
+
+/* ring.c */
+/** ap_slow() - record an event that found no slot. @word without lap. Any thread; signal-safe. */
+void ap_slow(uint64_t word, uint64_t time) AP_COLD;
+/** ap_record() - record an event: the hot path, for callers that are no hooks. */
+void ap_record(uint64_t word, uint64_t time);
+/** ap_record_special() - a special event, only where the thread already has a ring. */
+void ap_record_special(enum ap_special subject, uint64_t value);
+/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too. */
+void ap_flush(bool leave);
+
+/* thread.c */
+bool ap_thread_register(struct ap_control *c);
+void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl);
+void ap_thread_key_init(void);
+struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);
+ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread);
+void ap_chunk_free(struct ap_control *c, ap_ref chunk);
+bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread);
+void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
+void ap_threads_freeze(struct ap_control *c);
+
+/* start.c */
+/** ap_start() - bring the runtime up in this process, once. Return: is it on? */
+bool ap_start(char *const *environment);
+void ap_inert(const char *why, long error);
+
+/* end.c */
+/** ap_end() - the process announces its end: fold, freeze, have the report made, wait for it.
+ * @wait: false when nobody waits (exec, abort). */
+void ap_end(enum ap_end kind, int status, bool wait);
+void ap_end_exec(bool begin);
+void ap_end_abort(void);
+void ap_usage_update(struct ap_control *c);
+
+/* attendant.c */
+bool ap_attendant_start(struct ap_control *c);
+void ap_attendant_find(void);
+bool ap_recorded_anything(const struct ap_control *c);
+
+/* signals.c */
+uint64_t ap_signals_block(void);
+void ap_signals_restore(uint64_t mask);
+uint32_t ap_gettid(void);
+uint32_t ap_getpid(void);
+
+#endif

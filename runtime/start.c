@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/start.c - the runtime comes up: from the constructor, from a hook before it, or in a forked child.
+ *
+ * Everything that can fail fails here, and then the runtime is inert for ever: hooks return at once. */
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/runtime.h"
+#include "runtime/sys.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+struct ap_runtime ap_runtime;
+
+static char start_stack[32768] __attribute__((aligned(64)));
+
+/** ap_inert() - give up for good; the reason goes to the log. */
+void ap_inert(const char *why, long error)
+{
+	if (ap_runtime.control)
+		__atomic_store_n(&ap_runtime.control->state, AP_STATE_OFF, __ATOMIC_RELEASE);
+	if (why)
+		ap_log(why, error);
+}
+
+/* Memory that a fork wipes to zero: a child's hooks find no thread, no state, nothing of the parent's. */
+static void *map_wiped(size_t bytes)
+{
+	const long address = ap_sys6(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (address < 0 && address > -4096)
+		return NULL;
+	if (ap_sys3(SYS_madvise, address, bytes, MADV_WIPEONFORK) < 0) {
+		ap_sys2(SYS_munmap, address, bytes);
+		return NULL;
+	}
+	return (void *)address;
+}
+
+static bool make_control(void)
+{
+	if (ap_runtime.control)
+		return true;
+	struct ap_ctl *ctls = map_wiped(AP_MAX_THREADS * sizeof(struct ap_ctl));
+	struct ap_control *control = ctls ? map_wiped(4096) : NULL;
+	if (!control)
+		return false;
+	ap_runtime.ctls = ctls;
+	ap_runtime.control = control;
+	return true;
+}
+
+static uint64_t process_start(void)
+{
+	char text[1024];
+	const char *at = text;
+	uint64_t value = 0;
+	if (ap_read_file("/proc/self/stat", text, sizeof text) <= 0)
+		return 0;
+	for (const char *p = text; *p; p++) /* the name in parentheses may hold anything */
+		if (*p == ')')
+			at = p;
+	for (int field = 2; field < 22 && *at; at++)
+		field += *at == ' ';
+	return ap_parse_u64(&at, &value) ? value : 0;
+}
+
+static void read_boot_id(uint8_t id[16])
+{
+	char text[64];
+	int nibble = 0;
+	if (ap_read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) <= 0)
+		return;
+	for (const char *p = text; *p && nibble < 32; p++) {
+		const int digit = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : -1;
+		if (digit < 0)
+			continue;
+		id[nibble / 2] = (uint8_t)(id[nibble / 2] << 4 | digit);
+		nibble++;
+	}
+}
+
+static void write_texts(struct ap_control *c)
+{
+	struct ap_spool_header *h = c->header;
+	const struct ap_settings *s = &ap_runtime.settings;
+	char path[4096];
+	long n = ap_sys4(SYS_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", path, sizeof path - 1);
+	path[n > 0 ? n : 0] = 0;
+	h->exe = ap_space_text(c, path);
+	n = ap_sys2(SYS_getcwd, path, sizeof path - 1);
+	path[n > 0 ? n : 0] = 0;
+	h->cwd = ap_space_text(c, path);
+	h->output = ap_space_text(c, s->output);
+	h->options_ignored = ap_space_text(c, s->ignored);
+	h->notes = ap_space_text(c, s->notes);
+}
+
+static void write_identity(struct ap_control *c)
+{
+	struct ap_spool_header *h = c->header;
+	h->pid = c->pid;
+	h->ppid = (uint32_t)ap_sys0(SYS_getppid);
+	h->uid = (uint32_t)ap_sys0(SYS_geteuid);
+	h->proc_start = process_start();
+	h->spool_id = ap_runtime.spool_id;
+	read_boot_id(h->boot_id);
+	h->start_unix_ns = ap_clock_ns(CLOCK_REALTIME);
+	h->clock_kind = ap_runtime.clock_kind;
+	h->ticks_per_s = ap_runtime.ticks_per_s;
+	ap_clock_pair(&h->clock_first);
+	h->clock_last = h->clock_first;
+	h->deadline_ns = ap_runtime.settings.deadline_ns;
+	h->report_wanted = ap_runtime.settings.report;
+	h->hist_log2 = 5;
+}
+
+static void write_edges(struct ap_spool_header *h)
+{
+	static const uint64_t edges[3] = {50000000, 100000000, 500000000};
+	for (int i = 0; i < 3; i++) {
+		h->edge_ns[i] = edges[i];
+		h->edge_ticks[i] = ap_ticks_of_ns(edges[i]);
+	}
+}
+
+static uint32_t shards_wanted(const struct ap_spool_header *h)
+{
+	const uint64_t cpus = (h->limits.cpu_millicores + 999) / 1000;
+	const uint64_t wanted = 2 * (cpus ? cpus : 1);
+	return wanted < AP_MAX_SHARDS ? (uint32_t)wanted : AP_MAX_SHARDS;
+}
+
+/* The magic is written last: a reader finds a whole header or none. */
+static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
+{
+	const int error = ap_space_create(c);
+	if (error)
+		return error;
+	struct ap_spool_header *h = c->header;
+	h->version = AP_SPOOL_VERSION;
+	h->byte_order = AP_SPOOL_BYTE_ORDER;
+	h->header_bytes = sizeof *h;
+	write_identity(c);
+	write_edges(h);
+	write_texts(c);
+	h->flags = forked ? AP_SPOOL_FORKED : 0;
+	h->parent_spool_id = parent_id;
+	h->max_shards = shards_wanted(h);
+	if (!ap_tables_init(c) || !ap_shard_first(c)) {
+		ap_space_discard();
+		return -ENOMEM;
+	}
+	__atomic_store_n(&h->life, AP_LIFE_RUNNING, __ATOMIC_RELEASE);
+	__atomic_store_n((uint64_t *)h->magic, *(const uint64_t *)AP_SPOOL_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* The parent's spool stays mapped in a forked child: a hook of the parent that a handler interrupted before
+ * it forked may still store into it, and the child's first thread takes over open frames from it. */
+static void start_body(void *argument)
+{
+	struct ap_control *c = ap_runtime.control;
+	const bool forked = ap_runtime.spool_pid != 0;
+	(void)argument;
+	c->pid = ap_getpid();
+	if (forked && !ap_runtime.settings.children) {
+		c->state = AP_STATE_OFF;
+		return;
+	}
+	if (!forked)
+		ap_clock_init();
+	const int error = create_spool(c, forked, ap_runtime.spool_id);
+	if (error) {
+		ap_inert("no spool, profiling is off", error);
+		return;
+	}
+	__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY],
+			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	ap_runtime.parent_base = ap_runtime.spool_base;
+	ap_runtime.spool_base = c->base;
+	ap_runtime.spool_pid = c->pid;
+	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_RELEASE);
+}
+
+static bool allowed(char *const *environment)
+{
+	if (!ap_runtime.settings.parsed) {
+		if (getauxval(AT_SECURE))
+			ap_runtime.settings.parsed = ap_runtime.settings.disabled = true;
+		else
+			ap_settings_parse(environment ? environment : environ);
+	}
+	return !ap_runtime.settings.disabled;
+}
+
+bool ap_start(char *const *environment)
+{
+	uint32_t fresh = AP_STATE_NEW;
+	if (ap_runtime.off || !make_control())
+		return false;
+	struct ap_control *c = ap_runtime.control;
+	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
+		if (fresh == AP_STATE_STARTING)
+			__atomic_fetch_add(&ap_runtime.early_drops, 1, __ATOMIC_RELAXED);
+		return fresh == AP_STATE_ON;
+	}
+	const uint64_t mask = ap_signals_block();
+	if (allowed(environment))
+		ap_arch_call_on_stack(start_body, NULL, start_stack + sizeof start_stack);
+	else
+		c->state = AP_STATE_OFF;
+	ap_runtime.off = c->state == AP_STATE_OFF;
+	ap_signals_restore(mask);
+	return c->state == AP_STATE_ON;
+}
+
+static void at_exit(void *unused)
+{
+	(void)unused;
+	ap_end(AP_END_EXIT, 0, true);
+}
+
+static void at_quick_exit_handler(void *unused)
+{
+	(void)unused;
+	ap_end(AP_END_QUICK_EXIT, 0, true);
+}
+
+static void before_fork(void)
+{
+	ap_flush(false);
+	ap_fork_ready = 1;
+}
+
+static void after_fork_in_parent(void)
+{
+	struct ap_control *c = ap_runtime.control;
+	ap_fork_ready = 0;
+	if (c && c->state == AP_STATE_ON)
+		__atomic_fetch_add(&c->header->processes_created, 1, __ATOMIC_RELAXED);
+}
+
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
+extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso);
+
+/* Registered without a DSO, the handler of exit() is not run by our own finalisation but in its turn: as it
+ * is among the first to be registered, after the handlers and destructors of everybody else. */
+__attribute__((constructor)) static void start(int argc, char **argv, char **environment)
+{
+	(void)argc;
+	(void)argv;
+	if (!ap_start(environment))
+		return;
+	ap_attendant_find();
+	ap_thread_key_init();
+	__cxa_atexit(at_exit, NULL, NULL);
+	__cxa_at_quick_exit(at_quick_exit_handler, NULL);
+	__register_atfork(before_fork, after_fork_in_parent, NULL, NULL);
+}

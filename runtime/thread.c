@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/thread.c - threads that record: their records, chunks and frames; how they begin and end.
+ *
+ * There is no wrapper around a thread's start and nothing to unwind: a thread registers with its first
+ * event and leaves by the destructor of a pthread key. Events after that make a new record. Free lists are
+ * guarded by one try-lock: whoever finds it taken uses fresh memory. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "runtime/runtime.h"
+#include "runtime/sys.h"
+
+#define FIRST_FRAMES 16u
+#define KEEP_RECORDS 1024u /* records of ended threads are kept for the report up to this many */
+#define SCAN_STEP 64u
+
+__thread uint32_t ap_fork_ready;
+
+static bool try_lock(struct ap_control *c)
+{
+	return __atomic_exchange_n(&c->registry_lock, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static void unlock(struct ap_control *c)
+{
+	__atomic_store_n(&c->registry_lock, 0, __ATOMIC_RELEASE);
+}
+
+struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id)
+{
+	const ap_ref *blocks = ap_at(c, c->header->thread_blocks);
+	struct ap_thread *block = ap_at(c, blocks[id / AP_THREADS_PER_BLOCK]);
+	return block + id % AP_THREADS_PER_BLOCK;
+}
+
+/* Both free lists hold blocks by the power of two of their size; the first word of a block is the link. */
+static uint32_t list_of(uint32_t items)
+{
+	return 31u - (uint32_t)__builtin_clz(items);
+}
+
+static ap_ref pop(struct ap_control *c, ap_ref *list)
+{
+	ap_ref ref = 0;
+	if (*list && try_lock(c)) {
+		ref = *list;
+		if (ref)
+			*list = *(ap_ref *)ap_at(c, ref);
+		unlock(c);
+	}
+	return ref;
+}
+
+static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
+{
+	if (!try_lock(c))
+		return; /* lost to the allocator: rare, and bounded by the cap */
+	*(ap_ref *)ap_at(c, ref) = *list;
+	*list = ref;
+	unlock(c);
+}
+
+/** ap_chunk_new() - a chunk of @slots (a power of two) for a thread; its lap goes on where it was. */
+ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread)
+{
+	ap_ref ref = pop(c, &c->free_chunks[list_of(slots)]);
+	if (!ref)
+		ref = ap_space_alloc(c, sizeof(struct ap_chunk) + (uint64_t)slots * sizeof(struct ap_event));
+	if (!ref)
+		return 0;
+	struct ap_chunk *chunk = ap_at(c, ref);
+	chunk->next = 0;
+	chunk->slots = slots;
+	chunk->thread = thread;
+	return ref;
+}
+
+void ap_chunk_free(struct ap_control *c, ap_ref ref)
+{
+	const struct ap_chunk *chunk = ap_at(c, ref);
+	push(c, &c->free_chunks[list_of(chunk->slots)], ref);
+}
+
+static ap_ref frames_new(struct ap_control *c, uint32_t frames)
+{
+	const ap_ref ref = pop(c, &c->free_frames[list_of(frames)]);
+	return ref ? ref : ap_space_alloc(c, (uint64_t)frames * sizeof(struct ap_frame));
+}
+
+/** ap_frames_grow() - twice the room for open frames. Return: false at the limit or without memory. */
+bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread)
+{
+	const uint32_t frames = thread->frames_max * 2;
+	if (frames > AP_MAX_FRAMES)
+		return false;
+	const ap_ref ref = frames_new(c, frames);
+	if (!ref)
+		return false;
+	const struct ap_frame *from = ap_at(c, thread->frames);
+	struct ap_frame *into = ap_at(c, ref);
+	for (uint32_t i = 0; i < thread->frames_max; i++)
+		into[i] = from[i];
+	const ap_ref old = thread->frames;
+	__atomic_store_n(&thread->frames, ref, __ATOMIC_RELEASE);
+	__atomic_store_n(&thread->frames_max, frames, __ATOMIC_RELEASE);
+	push(c, &c->free_frames[list_of(frames / 2)], old);
+	return true;
+}
+
+/* The sums of a record that is about to be used again live on in the header. */
+static void retire(struct ap_control *c, const struct ap_thread *thread)
+{
+	struct ap_spool_header *h = c->header;
+	h->retired_threads++;
+	h->retired_attempted += thread->folded + thread->torn;
+	h->retired_folded += thread->folded;
+	h->retired_torn += thread->torn;
+	h->retired_specials += thread->specials;
+	h->retired_unmatched_exits += thread->unmatched_exits;
+	h->retired_unclosed += thread->unclosed;
+	h->retired_resyncs += thread->resyncs;
+	h->retired_clamps += thread->clamps;
+	h->retired_beyond += thread->beyond;
+	h->retired_inherited += thread->inherited;
+}
+
+/* A record of an ended thread to use again, once there are many. Looks at a few, so its cost is bounded. */
+static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
+{
+	const uint32_t n = __atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE);
+	struct ap_thread *found = NULL;
+	if (n < KEEP_RECORDS || !try_lock(c))
+		return NULL;
+	for (uint32_t i = 0; i < SCAN_STEP && !found; i++) {
+		const uint32_t id = c->thread_scan++ % n;
+		if (!((const ap_ref *)ap_at(c, c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
+			continue;
+		struct ap_thread *thread = ap_thread_at(c, id);
+		if (thread->state != AP_THREAD_ENDED || thread->first_chunk)
+			continue;
+		retire(c, thread);
+		*ret_id = id;
+		found = thread;
+		for (size_t k = 0; k < sizeof(*thread) / 8; k++)
+			((uint64_t *)thread)[k] = 0;
+	}
+	unlock(c);
+	return found;
+}
+
+static struct ap_thread *new_record(struct ap_control *c, uint32_t *ret_id)
+{
+	struct ap_spool_header *h = c->header;
+	const uint32_t id = __atomic_fetch_add(&h->threads, 1, __ATOMIC_ACQ_REL);
+	if (id >= AP_MAX_THREADS) {
+		__atomic_fetch_sub(&h->threads, 1, __ATOMIC_ACQ_REL);
+		return NULL;
+	}
+	ap_ref *block = (ap_ref *)ap_at(c, h->thread_blocks) + id / AP_THREADS_PER_BLOCK;
+	if (!__atomic_load_n(block, __ATOMIC_ACQUIRE)) {
+		ap_ref none = 0;
+		const ap_ref made = ap_space_alloc(c, AP_THREADS_PER_BLOCK * sizeof(struct ap_thread));
+		if (!made)
+			return NULL;
+		__atomic_compare_exchange_n(block, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE);
+	}
+	*ret_id = id;
+	return ap_thread_at(c, id);
+}
+
+static void leave(void *value)
+{
+	struct ap_ctl *ctl = value;
+	if (ctl == ap_self && ctl->thread)
+		ap_flush(true);
+}
+
+/** ap_thread_key_init() - constructor only: pthread_setspecific of one of the first 32 keys allocates nothing. */
+void ap_thread_key_init(void)
+{
+	pthread_key_t key;
+	if (pthread_key_create(&key, leave) == 0 && key < 32)
+		ap_runtime.key = (uint32_t)key + 1;
+}
+
+static void read_name(struct ap_thread *thread)
+{
+	ap_sys2(SYS_prctl, 16 /* PR_GET_NAME */, thread->name);
+}
+
+static bool give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t id)
+{
+	uint32_t slots = AP_CHUNK_MIN_SLOTS;
+	thread->frames = frames_new(c, FIRST_FRAMES);
+	thread->frames_max = thread->frames ? FIRST_FRAMES : 0;
+	thread->first_chunk = thread->frames ? ap_chunk_new(c, slots, id) : 0;
+	if (!thread->first_chunk)
+		return false;
+	thread->last_chunk = thread->first_chunk;
+	struct ap_chunk *chunk = ap_at(c, thread->first_chunk);
+	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base) % 3 + 1;
+	chunk->lap_base = AP_CHUNK_LAP_BASE(lap, 0);
+	thread->cursor = (uint64_t)(chunk + 1);
+	return true;
+}
+
+static void publish(struct ap_control *c, struct ap_ctl *ctl)
+{
+	const struct ap_chunk *chunk = ap_at(c, ctl->thread->first_chunk);
+	ctl->lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
+	__atomic_store_n(&ctl->thread->state, AP_THREAD_LIVE, __ATOMIC_RELEASE);
+	__atomic_store_n(&ctl->end, ctl->thread->cursor + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
+		ctl->end = 0;
+	ap_self = ctl;
+	if (ap_runtime.key)
+		pthread_setspecific(ap_runtime.key - 1, ctl);
+}
+
+/** ap_thread_register() - give the calling thread a ring; ap_self then points to it.
+ * Slow path. Return: was there memory? */
+bool ap_thread_register(struct ap_control *c)
+{
+	uint32_t id = 0;
+	struct ap_thread *thread = reuse_record(c, &id);
+	if (!thread)
+		thread = new_record(c, &id);
+	if (!thread)
+		return false;
+	struct ap_ctl *ctl = &ap_runtime.ctls[id];
+	thread->tid = ap_gettid();
+	thread->start_ticks = thread->last_ticks = ap_ticks();
+	read_name(thread);
+	if (!give_ring(c, thread, id)) {
+		thread->state = AP_THREAD_ENDED;
+		return false;
+	}
+	ap_thread_inherit(c, thread);
+	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
+	ctl->thread = thread;
+	publish(c, ctl);
+	return true;
+}
+
+/** ap_thread_release() - the calling thread ends; its events are folded, its frames closed. */
+void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
+{
+	struct ap_thread *thread = ctl->thread;
+	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
+	const uint32_t used = (uint32_t)((thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event));
+	const uint32_t done =
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
+	const bool whole = thread->first_chunk == thread->last_chunk && done >= used && !AP_FOLD_DEPTH(thread->fold);
+	thread->end_ticks = ap_ticks();
+	ctl->end = 0;
+	ctl->thread = NULL;
+	ap_self = &ap_no_ctl;
+	read_name(thread);
+	if (whole) { /* else the reader finishes it */
+		const ap_ref last = thread->last_chunk;
+		thread->first_chunk = thread->last_chunk = 0;
+		ap_chunk_free(c, last);
+		push(c, &c->free_frames[list_of(thread->frames_max)], thread->frames);
+		thread->frames = 0;
+		thread->frames_max = 0;
+	}
+	__atomic_store_n(&thread->state, AP_THREAD_ENDED, __ATOMIC_RELEASE);
+}
+
+/** ap_threads_freeze() - no thread gets another slot. Events in flight are finished by their threads. */
+void ap_threads_freeze(struct ap_control *c)
+{
+	const uint32_t n = __atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE);
+	for (uint32_t id = 0; id < n && id < AP_MAX_THREADS; id++)
+		__atomic_store_n(&ap_runtime.ctls[id].end, 0, __ATOMIC_SEQ_CST);
+}
+
+/* The parent's spool is still mapped in a forked child: the calling thread's open frames are read there. */
+static const struct ap_thread *parent_thread(struct ap_control *parent)
+{
+	parent->base = ap_runtime.parent_base;
+	parent->header = (struct ap_spool_header *)parent->base;
+	const struct ap_ctl *ctl = ap_self;
+	if (ctl < ap_runtime.ctls || ctl >= ap_runtime.ctls + AP_MAX_THREADS)
+		return NULL;
+	return ap_thread_at(parent, (uint32_t)(ctl - ap_runtime.ctls));
+}
+
+static void inherit_root(struct ap_control *c, struct ap_thread *thread)
+{
+	struct ap_frame *frame = ap_at(c, thread->frames);
+	*frame = (struct ap_frame){.start = thread->start_ticks, .node = AP_ID_FORKED, .flags = AP_FRAME_INHERITED};
+	thread->fold = AP_FOLD(1, 0, 0);
+	thread->inherited = 1;
+}
+
+/** ap_thread_inherit() - in a forked child: the first thread begins with its parent's open frames. They are
+ * no calls of the child; what it calls below them has its true path. After a fork that did not prepare
+ * (_Fork, raw clone) the frames are not exact: the root is "(forked)". */
+void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
+{
+	struct ap_control parent = {0};
+	if (!(c->header->flags & AP_SPOOL_FORKED) || c->header->threads > 1)
+		return;
+	const struct ap_thread *from = ap_fork_ready ? parent_thread(&parent) : NULL;
+	ap_fork_ready = 0;
+	if (!from) {
+		inherit_root(c, thread);
+		return;
+	}
+	const struct ap_frame *frames = ap_at(&parent, from->frames);
+	uint32_t depth = AP_FOLD_DEPTH(from->fold), node = AP_ID_ROOT;
+	if (depth > from->frames_max)
+		depth = from->frames_max;
+	for (uint32_t i = 0; i < depth; i++) {
+		if (i >= thread->frames_max && !ap_frames_grow(c, thread))
+			break;
+		struct ap_frame *frame = (struct ap_frame *)ap_at(c, thread->frames) + i;
+		const uint64_t address = ap_event_address(frames[i].word);
+		*frame = frames[i];
+		if (!(frames[i].flags & AP_FRAME_INNER))
+			node = address ? ap_node_child(c, node, address, thread->start_ticks) : (uint32_t)AP_ID_FORKED;
+		frame->node = node;
+		frame->start = thread->start_ticks;
+		frame->child_ticks = 0;
+		frame->flags |= AP_FRAME_INHERITED;
+		thread->fold = AP_FOLD(i + 1, 0, 0);
+		thread->inherited++;
+	}
+}
