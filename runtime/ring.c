@@ -10,6 +10,8 @@
 #include "runtime/sys.h"
 
 #define PRESSURE_SMALL_CHUNKS 128 /* of 256 */
+#define PRESSURE_YIELD 96
+#define YIELDS 100
 #define ATTENDANT_AGE_NS 200000000ull
 #define FAST_FILL_NS 20000000ull /* a chunk filled faster than this is worth doubling */
 #define CPU_READ_NS 10000000ull
@@ -193,6 +195,21 @@ static void slow_body(void *argument)
 	store_with_gap(ctl, s->word, s->time);
 }
 
+/* A thread that lags and finds memory short lets the holders of shards run: a bounded number of times, and
+ * the gap takes it out of the figures. */
+static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
+{
+	const bool lagging = ctl->thread->first_chunk != ctl->thread->last_chunk;
+	struct ap_shard *shard = ap_shard_acquire(c, ctl, lagging);
+	for (int i = 0; !shard && lagging && i < YIELDS && ap_space_pressure(c) >= PRESSURE_YIELD; i++) {
+		ap_sys0(SYS_sched_yield);
+		shard = ap_shard_acquire(c, ctl, lagging);
+	}
+	if (shard)
+		shard->thread = ctl->id + 1;
+	return shard;
+}
+
 static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*body)(void *), void *argument)
 {
 	if (shard)
@@ -204,15 +221,13 @@ static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*
 static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 {
 	struct slow s = {c, NULL, word, time};
-	if (!ap_self->thread && !ap_thread_register(c)) {
+	if (!ap_self->thread && !ap_thread_register(c, time)) {
 		count_drop(c, AP_DROP_NO_MEMORY);
 		return;
 	}
 	struct ap_ctl *ctl = ap_self;
 	ctl->slow_sp = ap_arch_stack_pointer();
-	s.shard = ap_shard_acquire(c, ctl);
-	if (s.shard)
-		s.shard->thread = ctl->id + 1;
+	s.shard = find_shard(c, ctl);
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)
 		ap_shard_release(s.shard);
@@ -261,9 +276,8 @@ void ap_flush(bool leave)
 	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread || nested(ctl))
 		return;
 	const uint64_t mask = ap_signals_block();
-	struct slow s = {c, ap_shard_acquire(c, ctl), leave, 0};
+	struct slow s = {c, find_shard(c, ctl), leave, 0};
 	if (s.shard) {
-		s.shard->thread = ctl->id + 1;
 		on_shard_stack(s.shard, c, flush_body, &s);
 		ap_shard_release(s.shard);
 	}

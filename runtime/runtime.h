@@ -181,7 +181,7 @@ void ap_modules_before_unload(struct ap_control *c);
 void ap_modules_after_unload(struct ap_control *c);
 
 /* shard.c */
-struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl);
+struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging);
 void ap_shard_release(struct ap_shard *shard);
 bool ap_shard_first(struct ap_control *c);
 #define AP_SHARD_STACK_BYTES 16384u
@@ -216,7 +216,7 @@ void ap_record_special(enum ap_special subject, uint64_t value);
 void ap_flush(bool leave);
 
 /* thread.c */
-bool ap_thread_register(struct ap_control *c);
+bool ap_thread_register(struct ap_control *c, uint64_t time);
 void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl);
 void ap_thread_key_init(void);
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);

@@ -3,6 +3,7 @@
 #include "runtime/runtime.h"
 
 /* Above these shares of the cap (of 256) the profile gets coarser before it gets incomplete. */
+#define PRESSURE_MANY_SHARDS 96
 #define PRESSURE_NO_SELF 160
 #define PRESSURE_COARSE 192
 
@@ -16,11 +17,11 @@ static bool take(struct ap_shard *shard, uint32_t tid)
 }
 
 /* Blocks of the fixed ids are made at once: there is always a place to count. */
-static struct ap_shard *make(struct ap_control *c, uint32_t tid)
+static struct ap_shard *make(struct ap_control *c, uint32_t tid, uint32_t most)
 {
 	struct ap_spool_header *h = c->header;
 	const uint32_t index = __atomic_load_n(&h->shards, __ATOMIC_ACQUIRE);
-	if (index >= h->max_shards)
+	if (index >= most)
 		return NULL;
 	const ap_ref ref = ap_space_alloc(c, sizeof(struct ap_shard));
 	if (!ref)
@@ -40,7 +41,7 @@ static struct ap_shard *make(struct ap_control *c, uint32_t tid)
 	if (!((ap_ref *)ap_at(c, shard->node_stat_blocks))[0] ||
 	    !((ap_ref *)ap_at(c, shard->function_stat_blocks))[0])
 		return NULL;
-	for (uint32_t i = index; i < h->max_shards; i++) {
+	for (uint32_t i = index; i < AP_MAX_SHARDS; i++) {
 		ap_ref none = 0;
 		shard->index = i;
 		if (__atomic_compare_exchange_n(&h->shard_refs[i], &none, ref, false, __ATOMIC_RELEASE,
@@ -55,14 +56,23 @@ static struct ap_shard *make(struct ap_control *c, uint32_t tid)
 /** ap_shard_first() - make the first shard at the start: later ones are made when threads meet. */
 bool ap_shard_first(struct ap_control *c)
 {
-	struct ap_shard *shard = make(c, 1);
+	struct ap_shard *shard = make(c, 1, 1);
 	if (shard)
 		ap_shard_release(shard);
 	return shard != NULL;
 }
 
-/** ap_shard_acquire() - a shard of our own for one batch. Return: NULL when all are busy and no more may be. */
-struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl)
+/* Two shards a processor serve threads that are running; threads that were preempted in the middle of a fold
+ * hold theirs meanwhile. So one who already lags behind may make more, as long as there is plenty of memory. */
+static uint32_t most_shards(const struct ap_control *c, bool lagging)
+{
+	return lagging && ap_space_pressure(c) < PRESSURE_MANY_SHARDS ? AP_MAX_SHARDS : c->header->max_shards;
+}
+
+/** ap_shard_acquire() - a shard of our own for one batch.
+ * @lagging: the thread has chunks that waited for a shard before.
+ * Return: NULL when all are busy and no more may be. */
+struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging)
 {
 	const uint32_t n = __atomic_load_n(&c->header->shards, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < n; i++) {
@@ -76,7 +86,7 @@ struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl)
 			return shard;
 		}
 	}
-	return make(c, ctl->tid);
+	return make(c, ctl->tid, most_shards(c, lagging));
 }
 
 void ap_shard_release(struct ap_shard *shard)

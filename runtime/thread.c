@@ -219,9 +219,11 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 }
 
 /** ap_thread_register() - give the calling thread a ring; ap_self then points to it.
+ * @time: stamp of its first event, which lies before this call.
  * Slow path. Return: was there memory? */
-bool ap_thread_register(struct ap_control *c)
+bool ap_thread_register(struct ap_control *c, uint64_t time)
 {
+	const uint64_t now = ap_ticks();
 	uint32_t id = 0;
 	struct ap_thread *thread = reuse_record(c, &id);
 	if (!thread)
@@ -230,7 +232,7 @@ bool ap_thread_register(struct ap_control *c)
 		return false;
 	struct ap_ctl *ctl = &ap_runtime.ctls[id];
 	thread->tid = ap_gettid();
-	thread->start_ticks = thread->last_ticks = ap_ticks();
+	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
 	if (!give_ring(c, thread, id)) {
 		thread->state = AP_THREAD_ENDED;
