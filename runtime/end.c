@@ -12,12 +12,22 @@
 #define WAIT_STEP_NS 100000000ull
 #define BUSY_WAIT_NS 20000000ull
 
+/* Cost of one call: its two hooks, and what folding two events took on average. */
+static uint64_t hook_cost(const struct ap_spool_header *h)
+{
+	uint64_t cost = ap_runtime.hook_ticks_x1000;
+	if (h->fold_events)
+		cost += (uint64_t)((unsigned __int128)h->fold_ticks * 2000 / h->fold_events);
+	return cost;
+}
+
 /** ap_usage_update() - CPU time, peak memory and a clock pair into the spool: about 3 us, so now and then. */
 void ap_usage_update(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
 	struct rusage usage;
 	ap_clock_pair(&h->clock_last);
+	h->hook_ticks_x1000 = hook_cost(h);
 	h->usage.cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	h->usage.at_ticks = h->clock_last.ticks;
 	if (ap_sys2(SYS_getrusage, RUSAGE_SELF, &usage) == 0)
@@ -122,6 +132,13 @@ void ap_end(enum ap_end kind, int status, bool wait)
 	ap_signals_restore(mask);
 }
 
+/* exec failed after a spool without events was unlinked: the next event makes a new one. */
+static void start_anew(struct ap_control *c)
+{
+	*c = (struct ap_control){.state = AP_STATE_NEW};
+	ap_runtime.spool_pid = 0;
+}
+
 /** ap_end_exec() - this image may be about to end: nothing is frozen, because exec may fail.
  * @begin: false when it did fail. */
 void ap_end_exec(bool begin)
@@ -133,6 +150,8 @@ void ap_end_exec(bool begin)
 	if (!begin) {
 		h->end_kind = AP_END_NONE;
 		h->end_ticks = 0;
+		if (!ap_runtime.spool_path[0])
+			start_anew(c);
 		return;
 	}
 	ap_flush(false);

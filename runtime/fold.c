@@ -446,8 +446,17 @@ static void check_cache(struct ap_control *c, struct ap_shard *shard)
 	shard->reserved[0] = epoch;
 }
 
+/* What folding costs is part of what a call costs. */
+static void count_fold(struct ap_control *c, uint64_t ticks, uint64_t events)
+{
+	__atomic_fetch_add(&c->header->folds, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->header->fold_ticks, ticks, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->header->fold_events, events, __ATOMIC_RELAXED);
+}
+
 void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, bool tear)
 {
+	const uint64_t start = ap_ticks(), folded = thread->folded;
 	struct batch b;
 	check_cache(c, shard);
 	begin(&b, c, shard, thread);
@@ -460,6 +469,7 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 		ap_chunk_free(c, ref);
 	}
 	shard->folds++;
+	count_fold(c, ap_ticks() - start, thread->folded - folded);
 }
 
 /** ap_fold_close_all() - the thread is over: what is open ends at @end_ticks. */

@@ -99,6 +99,7 @@ struct ap_runtime {
 	bool off; /* inert for ever, also after a fork */
 	uint32_t key; /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
+	uint64_t hook_ticks_x1000; /* of one enter+exit without its share of the fold */
 	/* of the spool of this process or, in a child that has not started, of its parent: */
 	char *spool_base;
 	char *parent_base; /* in a forked child: the parent's spool, still mapped */
@@ -230,6 +231,10 @@ void ap_threads_freeze(struct ap_control *c);
 /** ap_start() - bring the runtime up in this process, once. Return: is it on? */
 bool ap_start(char *const *environment);
 void ap_inert(const char *why, long error);
+
+/* instrument/hooks.c */
+/** ap_hooks_calibrate() - ticks of one enter+exit, times 1000. Start only, signals blocked. */
+uint64_t ap_hooks_calibrate(void);
 
 /* end.c */
 /** ap_end() - the process announces its end: fold, freeze, have the report made, wait for it.

@@ -173,8 +173,10 @@ static void start_body(void *argument)
 		c->state = AP_STATE_OFF;
 		return;
 	}
-	if (!forked)
+	if (!forked) {
 		ap_clock_init();
+		ap_runtime.hook_ticks_x1000 = ap_hooks_calibrate();
+	}
 	const int error = create_spool(c, forked, ap_runtime.spool_id);
 	if (error) {
 		ap_inert("no spool, profiling is off", error);

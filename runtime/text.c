@@ -2,6 +2,7 @@
 /* runtime/text.c - the little text that the runtime needs: lines for the log, small files of the kernel. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
@@ -92,13 +93,21 @@ long ap_read_file(const char *path, char *buffer, size_t size)
 	return used;
 }
 
+/* A write beyond RLIMIT_FSIZE is not an error but a deadly signal. */
+static bool may_write(void)
+{
+	uint64_t limit[2] = {0, 0};
+	ap_sys4(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, limit);
+	return limit[0] >= 1u << 20;
+}
+
 /** ap_log() - one line in the run directory's log: all that a failure leaves behind. */
 void ap_log(const char *what, long error)
 {
 	const struct ap_settings *settings = &ap_runtime.settings;
 	char path[560], text[800];
 	struct ap_line line = {text, sizeof text, 0};
-	if (!settings->dir[0] || ap_names_log(path, sizeof path, settings->dir))
+	if (!settings->dir[0] || !may_write() || ap_names_log(path, sizeof path, settings->dir))
 		return;
 	ap_line_str(&line, "pid ");
 	ap_line_u64(&line, ap_getpid());

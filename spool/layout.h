@@ -218,7 +218,10 @@ struct ap_spool_header {
 	uint64_t processes_created;
 	uint64_t dropped[AP_DROP_REASONS];
 	uint64_t folds;
-	uint64_t hook_ticks_x1000; /* calibrated cost of one enter+exit, in 1/1000 tick; 0 unknown */
+	uint64_t fold_ticks;       /* spent in folds, and the events that they folded */
+	uint64_t fold_events;
+	uint64_t hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, and
+				    * the folds' own time a pair; 0 unknown */
 
 	/* Records of ended threads that were reused: their sums live on here. */
 	uint64_t retired_threads;
