@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/figures.c - from sums in ticks to the model's figures in nanoseconds. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/reader.h"
+
+/* A sum of the shards that is below 0 was read while it changed. */
+static uint64_t not_below_zero(uint64_t ticks)
+{
+	return (int64_t)ticks < 0 ? 0 : ticks;
+}
+
+static void node_figures(const struct ap_reader *r, struct ap_profile_node *n,
+			 const struct ap_node_sum *sum)
+{
+	n->calls = sum->calls;
+	n->open_calls = sum->open;
+	n->total_ns = ap_reader_duration(r, not_below_zero(sum->outer_ticks));
+	n->self_ns = ap_reader_duration(r, sum->self_ticks);
+	n->min_ns = ap_reader_duration(r, sum->min);
+	n->max_ns = ap_reader_duration(r, sum->max);
+}
+
+static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n,
+			    const struct ap_node_sum *sum)
+{
+	struct ap_profile_function *f = &r->profile->functions[n->function];
+	struct ap_function_sum *to = &r->function_sums[n->function];
+
+	if (sum->calls) {
+		to->min = f->timed_calls == 0 || sum->min < to->min ? sum->min : to->min;
+		to->max = sum->max > to->max ? sum->max : to->max;
+	}
+	f->timed_calls += sum->calls;
+	f->open_calls += sum->open;
+	f->total_partial |= sum->joined && sum->calls;
+	to->sum_ticks += sum->sum_ticks;
+	to->squares += sum->squares;
+	to->self_ticks += sum->self_ticks;
+	to->outer_ticks += n->recursive ? 0 : not_below_zero(sum->outer_ticks);
+}
+
+static void function_figures(const struct ap_reader *r, struct ap_profile_function *f,
+			     const struct ap_function_sum *sum)
+{
+	uint64_t total = sum->outer_ticks;
+
+	/* Of paths that were joined only the self time is known to belong to some outer call. */
+	if (f->total_partial && total < sum->self_ticks) {
+		total = sum->self_ticks;
+	}
+	f->calls = f->timed_calls + sum->beyond;
+	f->total_ns = ap_reader_duration(r, total);
+	f->self_ns = ap_reader_duration(r, sum->self_ticks);
+	f->sum_ns = (double)(sum->sum_ticks * r->ns_per_tick);
+	f->sum_squares = (double)(sum->squares * r->ns_per_tick * r->ns_per_tick);
+	f->min_ns = ap_reader_duration(r, sum->min);
+	f->max_ns = ap_reader_duration(r, sum->max);
+}
+
+static void thread_figures(const struct ap_reader *r, const struct ap_reader_thread *t,
+			   struct ap_profile_thread *to)
+{
+	const uint64_t end = t->record.end_ticks ? t->record.end_ticks : r->end_ticks;
+
+	to->start_ns = ap_reader_between(r, r->hdr.clock_first.ticks, t->record.start_ticks);
+	to->duration_ns = ap_reader_between(r, t->record.start_ticks, end);
+	to->attempted = t->attempted;
+	to->pending = t->pending;
+	to->torn = t->record.torn + t->holes;
+	to->folded = t->position > t->record.torn ? t->position - t->record.torn : 0;
+}
+
+static double joined_pct(const struct ap_reader *r)
+{
+	double all = 0, joined = 0;
+
+	for (size_t i = 0; i < r->profile->nodes_n; i++) {
+		const double self = (double)r->node_sums[i].self_ticks;
+		all += self;
+		joined += r->node_sums[i].joined ? self : 0;
+	}
+	return all > 0 ? 100 * joined / all : 0;
+}
+
+void ap_reader_figures(struct ap_reader *r)
+{
+	struct ap_profile *p = r->profile;
+
+	for (size_t i = AP_ID_ROOT; i < p->nodes_n; i++) {
+		if (p->nodes[i].used) {
+			node_figures(r, &p->nodes[i], &r->node_sums[i]);
+			add_to_function(r, &p->nodes[i], &r->node_sums[i]);
+		}
+	}
+	for (size_t i = AP_ID_ROOT; i < p->functions_n; i++) {
+		function_figures(r, &p->functions[i], &r->function_sums[i]);
+	}
+	for (size_t i = 0; i < p->threads_n; i++) {
+		thread_figures(r, &r->threads[i], &p->threads[i]);
+	}
+	p->quality.paths_joined_pct = joined_pct(r);
+}

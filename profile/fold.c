@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/fold.c - see fold.h.
+ *
+ * The program's fold treats an enter followed by its own exit in one step; here that needs no special
+ * treatment, the sums are the same. */
+#include "profile/fold.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "profile/model.h"
+
+static uint64_t function_bits(uint64_t word)
+{
+	return word & AP_EVENT_FUNCTION_MASK;
+}
+
+static uint32_t frame_stack(const struct ap_frame *frame)
+{
+	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+}
+
+static struct ap_frame *top_of(const struct ap_fold *fold)
+{
+	return fold->frames_n ? &fold->frames[fold->frames_n - 1] : NULL;
+}
+
+/* What is later than @end is not taken as a wrap: it happened, with a clock that stepped back. */
+static uint64_t since(struct ap_reader *r, uint64_t start, uint64_t end)
+{
+	if ((int64_t)(end - start) < 0) {
+		r->reader_counts.clamps++;
+		return 0;
+	}
+	return end - start;
+}
+
+static void count_category(struct ap_reader *r, struct ap_profile_function *f, uint64_t total)
+{
+	const uint64_t *edge = r->hdr.edge_ticks;
+	if (total >= edge[2]) {
+		f->critical++;
+	} else if (total >= edge[1]) {
+		f->very_slow++;
+	} else if (total >= edge[0]) {
+		f->slow++;
+	}
+}
+
+static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_t total, uint64_t self)
+{
+	struct ap_node_sum *sum = &r->node_sums[frame->node];
+	struct ap_profile_function *f = &r->profile->functions[r->profile->nodes[frame->node].function];
+
+	sum->min = sum->calls == 0 || total < sum->min ? total : sum->min;
+	sum->max = total > sum->max ? total : sum->max;
+	sum->calls++;
+	sum->sum_ticks += total;
+	sum->outer_ticks += frame->flags & AP_FRAME_INNER ? 0 : total;
+	sum->self_ticks += self;
+	sum->squares += (ap_u128)total * total;
+	count_category(r, f, total);
+	const int e = ap_histogram_add(&f->total, ap_hist_index(&r->hist, total), 1);
+	return e < 0 ? e : ap_histogram_add(&f->self, ap_hist_index(&r->hist, self), 1);
+}
+
+static int close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+{
+	const struct ap_frame *frame = &fold->frames[--fold->frames_n];
+	const uint64_t total = since(r, frame->start, now);
+	struct ap_frame *parent = top_of(fold);
+
+	if (parent) {
+		parent->child_ticks += total;
+	}
+	if (frame->flags & AP_FRAME_INHERITED) {
+		return 0; /* a call of the parent process, which counts it */
+	}
+	return count_call(r, frame, total, since(r, frame->child_ticks, total));
+}
+
+static int close_unclosed(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+{
+	r->reader_counts.unclosed++;
+	return close_top(r, fold, now);
+}
+
+int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_ticks)
+{
+	const struct ap_frame *frame = top_of(fold);
+
+	if (!(frame->flags & AP_FRAME_INHERITED)) {
+		r->node_sums[frame->node].open++;
+	}
+	return close_top(r, fold, virtual_ticks);
+}
+
+static bool is_gone(const struct ap_frame *top, const struct ap_event *event)
+{
+	return ap_frame_verdict(frame_stack(top), ap_event_site(top->word),
+				ap_event_stack(event->word, event->time),
+				ap_event_site(event->word)) == AP_FRAME_GONE;
+}
+
+static int make_room(struct ap_fold *fold)
+{
+	if (fold->frames_n < fold->frames_room) {
+		return 0;
+	}
+	const size_t room = fold->frames_room ? 2 * fold->frames_room : 64;
+	struct ap_frame *frames = reallocarray(fold->frames, room, sizeof(*frames));
+	if (!frames) {
+		return -ENOMEM;
+	}
+	fold->frames = frames;
+	fold->frames_room = room;
+	return 0;
+}
+
+/* Where the call belongs in the tree: direct recursion stays in its node. */
+static int place(struct ap_reader *r, const struct ap_frame *top, uint32_t function,
+		 struct ap_frame *frame)
+{
+	if (top && function_bits(top->word) == function_bits(frame->word)) {
+		frame->node = top->node;
+		frame->flags = AP_FRAME_INNER;
+		return 0;
+	}
+	return ap_model_child(r, top ? top->node : AP_ID_ROOT, function, &frame->node);
+}
+
+static int push(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event,
+		uint32_t function)
+{
+	struct ap_frame frame = {
+		.word = event->word,
+		.start = fold->last_ticks - fold->gap_ticks,
+		.stack = (uint16_t)(event->time >> 48),
+	};
+
+	int e = place(r, top_of(fold), function, &frame);
+	if (e == 0) {
+		e = make_room(fold);
+	}
+	if (e == 0) {
+		fold->frames[fold->frames_n++] = frame;
+	}
+	return e;
+}
+
+static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
+{
+	const uint64_t now = fold->last_ticks - fold->gap_ticks;
+
+	uint32_t function;
+	int e = ap_model_function(r, ap_event_address(event->word), fold->last_ticks, &function);
+	if (e < 0) {
+		return e;
+	}
+	if (fold->beyond || fold->frames_n >= AP_MAX_FRAMES) {
+		fold->beyond++;
+		r->reader_counts.beyond++;
+		r->function_sums[function].beyond++;
+		return 0;
+	}
+	while (fold->frames_n && is_gone(top_of(fold), event)) {
+		r->reader_counts.resyncs++;
+		e = close_unclosed(r, fold, now);
+		if (e < 0) {
+			return e;
+		}
+	}
+	return push(r, fold, event, function);
+}
+
+/* Frames above the one of this function, itself excluded; frames_n when there is none. */
+static size_t frames_above(const struct ap_fold *fold, uint64_t word)
+{
+	for (size_t i = fold->frames_n; i > 0; i--) {
+		if (function_bits(fold->frames[i - 1].word) == function_bits(word)) {
+			return fold->frames_n - i;
+		}
+	}
+	return fold->frames_n;
+}
+
+static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
+{
+	const uint64_t now = fold->last_ticks - fold->gap_ticks;
+
+	if (fold->beyond) {
+		fold->beyond--;
+		return 0;
+	}
+	size_t above = frames_above(fold, event->word);
+	if (above == fold->frames_n) {
+		r->reader_counts.unmatched_exits++;
+		return 0;
+	}
+	for (; above > 0; above--) {
+		const int e = close_unclosed(r, fold, now);
+		if (e < 0) {
+			return e;
+		}
+	}
+	return close_top(r, fold, now);
+}
+
+/* longjmp and catch say which frame goes on; all frames with a smaller stack pointer are gone. */
+static bool is_below(const struct ap_frame *frame, uint32_t target)
+{
+	const uint32_t up = (target - frame_stack(frame)) & 0x7ffffu;
+	return up != 0 && up <= AP_RESYNC_MOST_UNITS * 4;
+}
+
+static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target)
+{
+	const uint64_t now = fold->last_ticks - fold->gap_ticks;
+
+	while (fold->frames_n && is_below(top_of(fold), target)) {
+		/* Calls that were counted only are deeper still. */
+		r->reader_counts.unclosed += fold->beyond;
+		fold->beyond = 0;
+		const int e = close_unclosed(r, fold, now);
+		if (e < 0) {
+			return e;
+		}
+	}
+	return 0;
+}
+
+static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word)
+{
+	const uint64_t value = ap_special_value(word);
+
+	r->reader_counts.specials++;
+	switch (ap_special_subject(word)) {
+	case AP_SPECIAL_GAP:
+		fold->gap_ticks += value << AP_SPECIAL_UNIT_SHIFT;
+		return 0;
+	case AP_SPECIAL_UNWIND:
+	case AP_SPECIAL_CATCH:
+		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu);
+	}
+	return 0; /* of a later version of the program's side: counted */
+}
+
+int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
+{
+	const uint64_t time = ap_event_time(event->time & AP_EVENT_TIME_MASK, fold->last_ticks);
+
+	if (time >= fold->last_ticks) {
+		fold->last_ticks = time;
+	} else {
+		r->reader_counts.clamps++;
+	}
+	switch (ap_event_kind(event->word)) {
+	case AP_EVENT_ENTER:
+		return fold_enter(r, fold, event);
+	case AP_EVENT_EXIT:
+		return fold_exit(r, fold, event);
+	case AP_EVENT_SPECIAL:
+		return fold_special(r, fold, event->word);
+	}
+	return 0;
+}

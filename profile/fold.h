@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/fold.h - the fold of one thread's events into the model, by the rules of the program's own fold.
+ *
+ * Frames are matched by function, never by position: an exit without its enter changes nothing, an enter
+ * that proves a frame gone closes it, and each such repair is counted. */
+#ifndef AP_PROFILE_FOLD_H
+#define AP_PROFILE_FOLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spool/event.h"
+#include "spool/layout.h"
+
+struct ap_reader;
+
+/** What a fold counts beside calls and times. */
+struct ap_fold_counts {
+	uint64_t specials, unmatched_exits, unclosed, resyncs, clamps, beyond, inherited;
+};
+
+/** Where the fold of a thread stands. Owns its frames. */
+struct ap_fold {
+	struct ap_frame *frames;
+	size_t frames_n, frames_room;
+	uint64_t beyond; /* open calls on top of the frames that are counted only */
+	uint64_t gap_ticks;
+	uint64_t last_ticks;
+};
+
+/** ap_fold_event() - fold one event. Return: 0 or -ENOMEM. */
+int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event);
+
+/** ap_fold_end_top() - close the top frame because the profile ends @virtual_ticks. Return: 0 or -ENOMEM. */
+int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_ticks);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/open.c - the end of the profile, and the calls that had not returned by then. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "profile/reader.h"
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The announced end; else the latest sign of life. */
+static uint64_t find_end(const struct ap_reader *r)
+{
+	uint64_t end = r->hdr.end_ticks;
+
+	if (end) {
+		return end;
+	}
+	end = later(r->hdr.clock_last.ticks, r->hdr.usage.at_ticks);
+	end = later(end, r->hdr.clock_first.ticks);
+	for (size_t i = 0; i < r->profile->threads_n; i++) {
+		end = later(end, r->threads[i].record.end_ticks);
+		end = later(end, r->threads[i].fold.last_ticks);
+	}
+	return end;
+}
+
+static void list_call(const struct ap_reader *r, const struct ap_frame *frame, uint64_t now,
+		      struct ap_profile_open_call *ret)
+{
+	*ret = (struct ap_profile_open_call){
+		.node = frame->node,
+		.function = r->profile->nodes[frame->node].function,
+		.age_ns = (int64_t)(now - frame->start) > 0 ? ap_reader_duration(r, now - frame->start) : 0,
+		.inherited = frame->flags & AP_FRAME_INHERITED,
+	};
+}
+
+static int close_thread(struct ap_reader *r, struct ap_reader_thread *t, struct ap_profile_thread *to)
+{
+	/* Events may be younger than the announced end: other threads ran on for a moment. */
+	const uint64_t now = later(r->end_ticks, t->fold.last_ticks) - t->fold.gap_ticks;
+	int e = 0;
+
+	if (t->fold.frames_n == 0) {
+		return 0;
+	}
+	to->open = calloc(t->fold.frames_n, sizeof(*to->open));
+	if (!to->open) {
+		return -ENOMEM;
+	}
+	to->open_n = t->fold.frames_n;
+	for (size_t i = 0; i < to->open_n; i++) {
+		list_call(r, &t->fold.frames[i], now, &to->open[i]);
+	}
+	while (t->fold.frames_n && e == 0) {
+		e = ap_fold_end_top(r, &t->fold, now);
+	}
+	return e;
+}
+
+int ap_reader_open_calls(struct ap_reader *r)
+{
+	int e = 0;
+
+	r->end_ticks = find_end(r);
+	for (size_t i = 0; i < r->profile->threads_n && e == 0; i++) {
+		e = close_thread(r, &r->threads[i], &r->profile->threads[i]);
+	}
+	return e;
+}

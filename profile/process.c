@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/process.c - whose profile it is, how the process ended, and its figures as a whole. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "profile/notes.h"
+#include "profile/reader.h"
+
+static int take_text(struct ap_reader *r, const struct ap_text *text, char **ret)
+{
+	int e = ap_input_text(&r->in, text, ret);
+	if (e == -EBADMSG) {
+		ap_reader_damage(r, AP_DAMAGE_TEXT);
+		*ret = strdup("");
+		e = *ret ? 0 : -ENOMEM;
+	}
+	return e;
+}
+
+static int take_lines(struct ap_reader *r, const struct ap_text *text, char ***lines, size_t *n)
+{
+	char *s;
+	int e = take_text(r, text, &s);
+	if (e < 0) {
+		return e;
+	}
+	e = ap_lines_split(lines, n, s);
+	free(s);
+	return e;
+}
+
+static int take_texts(struct ap_reader *r)
+{
+	struct ap_profile_process *p = &r->profile->process;
+	struct ap_profile_quality *q = &r->profile->quality;
+
+	int e = take_text(r, &r->hdr.exe, &p->exe);
+	if (e == 0) {
+		e = take_text(r, &r->hdr.cwd, &p->cwd);
+	}
+	if (e == 0) {
+		e = take_text(r, &r->hdr.output, &p->output);
+	}
+	if (e == 0) {
+		e = take_lines(r, &r->hdr.options_ignored, &q->options_ignored, &q->options_ignored_n);
+	}
+	return e == 0 ? take_lines(r, &r->hdr.notes, &q->notes, &q->notes_n) : e;
+}
+
+static enum ap_profile_end announced_end(const struct ap_spool_header *h)
+{
+	static const enum ap_profile_end ends[] = {
+		[AP_END_NONE] = AP_PROFILE_KILLED,
+		[AP_END_EXIT] = AP_PROFILE_EXIT,
+		[AP_END_RAW_EXIT] = AP_PROFILE_RAW_EXIT,
+		[AP_END_QUICK_EXIT] = AP_PROFILE_QUICK_EXIT,
+		[AP_END_EXEC] = AP_PROFILE_EXEC,
+	};
+	if (h->life < AP_LIFE_EXITING || h->end_kind >= sizeof(ends) / sizeof(*ends)) {
+		return AP_PROFILE_KILLED;
+	}
+	return ends[h->end_kind];
+}
+
+/* An exit that was not announced went past libc, straight to the kernel. */
+static void take_known_end(struct ap_profile_process *p, int status)
+{
+	if (WIFSIGNALED(status)) {
+		p->end = AP_PROFILE_SIGNAL;
+		p->signal = WTERMSIG(status);
+	} else if (WIFEXITED(status)) {
+		p->end = p->end == AP_PROFILE_KILLED ? AP_PROFILE_RAW_EXIT : p->end;
+		p->exit_status = WEXITSTATUS(status);
+	}
+}
+
+static void find_end(const struct ap_reader *r, const struct ap_profile_known_end *known)
+{
+	struct ap_profile_process *p = &r->profile->process;
+	struct ap_profile_head head;
+
+	p->end = announced_end(&r->hdr);
+	p->exit_status = p->end == AP_PROFILE_RAW_EXIT ? (int)(r->hdr.end_status & 0xff) : -1;
+	if (p->end == AP_PROFILE_EXEC) {
+		return; /* what ended later was another program */
+	}
+	if (known && known->known) {
+		take_known_end(p, known->wait_status);
+		return;
+	}
+	ap_header_head(&r->hdr, &head);
+	if (p->end == AP_PROFILE_KILLED && ap_profile_alive(&head)) {
+		p->end = AP_PROFILE_RUNNING;
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Most threads at once, from the starts and ends of those whose records are still there. */
+static uint64_t most_at_once(const struct ap_reader *r, uint64_t *starts, uint64_t *ends)
+{
+	const size_t n = r->profile->threads_n;
+	uint64_t now = 0, most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ap_thread *t = &r->threads[i].record;
+		starts[i] = t->start_ticks;
+		ends[i] = t->state == AP_THREAD_ENDED && t->end_ticks ? t->end_ticks : UINT64_MAX;
+	}
+	qsort(starts, n, sizeof(*starts), by_value);
+	qsort(ends, n, sizeof(*ends), by_value);
+	for (size_t i = 0, ended = 0; i < n; i++) {
+		for (now++; ended < n && ends[ended] <= starts[i]; ended++) {
+			now -= now > 0;
+		}
+		most = now > most ? now : most;
+	}
+	return most;
+}
+
+static int count_threads(struct ap_reader *r)
+{
+	struct ap_profile_process *p = &r->profile->process;
+	const size_t n = r->profile->threads_n;
+	uint64_t *times = calloc(2 * n + 1, sizeof(*times));
+
+	if (!times) {
+		return -ENOMEM;
+	}
+	p->threads_peak = most_at_once(r, times, times + n);
+	if (p->threads_peak < r->hdr.usage.threads_now) {
+		p->threads_peak = r->hdr.usage.threads_now;
+	}
+	free(times);
+	return 0;
+}
+
+static void take_figures(struct ap_reader *r)
+{
+	const struct ap_spool_header *h = &r->hdr;
+	struct ap_profile_process *p = &r->profile->process;
+
+	p->pid = h->pid;
+	p->ppid = h->ppid;
+	p->uid = h->uid;
+	p->spool_id = h->spool_id;
+	p->parent_spool_id = h->parent_spool_id;
+	p->start_unix_ns = h->start_unix_ns;
+	p->duration_ns = ap_reader_between(r, h->clock_first.ticks, r->end_ticks);
+	p->cpu_ns = h->usage.cpu_ns;
+	p->max_rss_bytes = h->usage.max_rss_bytes;
+	p->threads_created = h->threads_created;
+	p->processes_created = h->processes_created;
+	p->limits = h->limits;
+	p->report_wanted = h->report_wanted != 0;
+	memcpy(p->edge_ns, h->edge_ns, sizeof(p->edge_ns));
+}
+
+static void take_costs(struct ap_reader *r)
+{
+	const struct ap_spool_header *h = &r->hdr;
+	struct ap_profile_quality *q = &r->profile->quality;
+	double calls = 0;
+
+	for (size_t i = 0; i < r->profile->functions_n; i++) {
+		calls += (double)r->profile->functions[i].calls;
+	}
+	q->hook_ns = (double)(h->hook_ticks_x1000 * r->ns_per_tick / 1000);
+	q->overhead_pct = h->usage.cpu_ns ? 100 * calls * q->hook_ns / (double)h->usage.cpu_ns : 0;
+	q->degraded = h->degraded;
+	q->folds = h->folds;
+	q->memory_used_bytes = ap_header_used_bytes(h);
+	q->memory_cap_bytes = h->size_bytes;
+}
+
+int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known)
+{
+	take_figures(r);
+	take_costs(r);
+	find_end(r, known);
+	const int e = count_threads(r);
+	return e < 0 ? e : take_texts(r);
+}

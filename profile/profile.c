@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/profile.c - from a spool to the model: the steps of reader.h in their order. */
+#include "profile/profile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "profile/file.h"
+#include "profile/notes.h"
+#include "profile/reader.h"
+
+static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *known)
+{
+	static int (*const steps[])(struct ap_reader *) = {
+		ap_reader_header, ap_reader_tables,  ap_reader_counters,
+		ap_reader_threads, ap_reader_pending, ap_reader_open_calls,
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		const int e = steps[i](r);
+		if (e < 0) {
+			return e;
+		}
+	}
+	ap_reader_figures(r);
+	ap_reader_identity(r);
+	const int e = ap_reader_process(r, known);
+	return e < 0 ? e : ap_reader_notes(r);
+}
+
+static void finish(struct ap_reader *r)
+{
+	for (size_t i = 0; r->threads && i < r->profile->threads_n; i++) {
+		free(r->threads[i].fold.frames);
+	}
+	free(r->threads);
+	free(r->node_sums);
+	free(r->function_sums);
+	ap_map_finish(&r->function_by_address);
+	ap_map_finish(&r->node_by_path);
+}
+
+int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_known_end *known,
+		     struct ap_profile **ret, struct ap_profile_error *error)
+{
+	struct ap_reader r = {.error = error};
+
+	r.profile = calloc(1, sizeof(*r.profile));
+	if (!r.profile) {
+		return ap_reader_no_memory(error);
+	}
+	ap_input_init(&r.in, bytes, size);
+	const int e = run_steps(&r, known);
+	finish(&r);
+	if (e < 0) {
+		ap_profile_free(r.profile);
+		return e == -ENOMEM ? ap_reader_no_memory(error) : e;
+	}
+	*ret = r.profile;
+	return 0;
+}
+
+int ap_profile_open(const char *path, const struct ap_profile_known_end *known, struct ap_profile **ret,
+		    struct ap_profile_error *error)
+{
+	void *bytes = NULL;
+	size_t bytes_n;
+	uint64_t size;
+	int fd = -1;
+
+	int e = ap_file_open(path, &fd, &size, error);
+	if (e == 0) {
+		e = ap_file_load(fd, size, &bytes, &bytes_n, error);
+	}
+	ap_file_close(fd);
+	if (e == 0) {
+		e = ap_profile_parse(bytes, bytes_n, known, ret, error);
+	}
+	free(bytes);
+	return e;
+}
+
+static void free_functions(struct ap_profile *p)
+{
+	for (size_t i = 0; p->functions && i < p->functions_n; i++) {
+		ap_histogram_clear(&p->functions[i].total);
+		ap_histogram_clear(&p->functions[i].self);
+	}
+	free(p->functions);
+}
+
+static void free_modules(struct ap_profile *p)
+{
+	for (size_t i = 0; p->modules && i < p->modules_n; i++) {
+		free(p->modules[i].path);
+	}
+	free(p->modules);
+}
+
+static void free_threads(struct ap_profile *p)
+{
+	for (size_t i = 0; p->threads && i < p->threads_n; i++) {
+		free(p->threads[i].open);
+	}
+	free(p->threads);
+}
+
+struct ap_profile *ap_profile_free(struct ap_profile *p)
+{
+	if (!p) {
+		return NULL;
+	}
+	free_functions(p);
+	free_modules(p);
+	free_threads(p);
+	free(p->nodes);
+	free(p->process.exe);
+	free(p->process.cwd);
+	free(p->process.output);
+	ap_lines_free(p->quality.options_ignored, p->quality.options_ignored_n);
+	ap_lines_free(p->quality.notes, p->quality.notes_n);
+	free(p);
+	return NULL;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/reader.h - the state of one reading: from a spool's bytes to the model.
+ *
+ * The steps of ap_profile_parse(), each in its file, in this order:
+ *   header.c    check the header, fit the clock
+ *   tables.c    modules, functions and nodes by id
+ *   counters.c  sum the shards' counters, in ticks
+ *   threads.c   thread records and their open frames
+ *   pending.c   events that nobody has folded: ring.c finds them, fold.c folds them, model.c grows
+ *   open.c      close what was open at the end time
+ *   figures.c   ticks become the model's nanoseconds
+ *   identity.c  do the events add up?
+ *   process.c   who it was and how it ended
+ *
+ * Everything is in ticks until figures.c. Functions return 0 or a negative errno; with -EBADMSG they have
+ * told the reason through ap_reader_fail(). Records that make no sense are skipped and counted, by kind,
+ * in `damage`; the reader says so in the notes. Nothing here is thread-safe; all of it allocates. */
+#ifndef AP_PROFILE_READER_H
+#define AP_PROFILE_READER_H
+
+#include "profile/fold.h"
+#include "profile/input.h"
+#include "profile/map.h"
+#include "profile/profile.h"
+
+__extension__ typedef unsigned __int128 ap_u128;
+
+/** What was found to make no sense, and skipped. The sentences are in notes.c. */
+enum ap_damage {
+	AP_DAMAGE_COUNT,
+	AP_DAMAGE_MODULE,
+	AP_DAMAGE_FUNCTION,
+	AP_DAMAGE_NODE,
+	AP_DAMAGE_COUNTERS,
+	AP_DAMAGE_HISTOGRAM,
+	AP_DAMAGE_THREAD,
+	AP_DAMAGE_FRAME,
+	AP_DAMAGE_CHUNK,
+	AP_DAMAGE_TEXT,
+	AP_DAMAGE_KINDS,
+};
+
+/** Sums of one node over all shards and what the reader folded; parallel to the model's nodes. */
+struct ap_node_sum {
+	uint64_t calls; /* closed ones, leaf or not; in the end also those closed by the reader */
+	uint64_t open;  /* of these: closed by the reader because the profile ended */
+	uint64_t sum_ticks;
+	uint64_t outer_ticks; /* modulo 2^64 while shards are added */
+	uint64_t self_ticks;
+	ap_u128 squares;
+	uint64_t min, max; /* valid with calls > 0 */
+	uint32_t depth;    /* of the path; the root has 0 */
+	bool joined;       /* (deeper), or below it */
+};
+
+/** The same of one function; parallel to the model's functions. */
+struct ap_function_sum {
+	ap_u128 sum_ticks;
+	ap_u128 squares;
+	uint64_t outer_ticks, self_ticks;
+	uint64_t min, max;
+	uint64_t beyond;        /* calls that were counted only */
+	uint32_t next_same;     /* another function id with the same address; 0 none */
+	bool on_path;           /* a node of the spool is a call of it */
+};
+
+/** A thread of the spool while its events are folded; parallel to the model's threads. */
+struct ap_reader_thread {
+	struct ap_thread record;
+	uint32_t id;
+	struct ap_fold fold;
+	uint64_t attempted; /* events that got a slot */
+	uint64_t position;  /* events before it were folded or torn when the file was read */
+	uint64_t pending;   /* folded by the reader */
+	uint64_t holes;     /* torn, found by the reader */
+};
+
+struct ap_reader {
+	struct ap_input in;
+	struct ap_spool_header hdr; /* a copy */
+	struct ap_profile *profile;
+	struct ap_profile_error *error;
+	struct ap_hist_map hist; /* as in the program: by the first estimate of the clock's rate */
+	long double ns_per_tick;
+
+	struct ap_node_sum *node_sums;
+	struct ap_function_sum *function_sums;
+	size_t nodes_max, functions_max; /* room in the model's arrays and in ours */
+	struct ap_map function_by_address, node_by_path;
+	bool indexed; /* the maps are filled */
+	struct ap_reader_thread *threads;
+
+	struct ap_fold_counts spool_counts;  /* of the folds in the program */
+	struct ap_fold_counts reader_counts; /* of ours */
+	uint64_t spool_calls;                /* closed calls, all nodes, before our folds */
+	uint64_t open_frames, open_inherited, open_beyond; /* in the spool, before our folds */
+	uint64_t shards_busy;
+	uint64_t end_ticks;
+	uint64_t damage[AP_DAMAGE_KINDS];
+};
+
+/** ap_reader_fail() - say why the file is refused. Return: -EBADMSG. */
+int ap_reader_fail(struct ap_profile_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/** ap_reader_no_memory() - say so. Return: -ENOMEM. */
+int ap_reader_no_memory(struct ap_profile_error *error);
+void ap_reader_damage(struct ap_reader *r, enum ap_damage kind);
+
+/** ap_reader_duration() - ticks to ns, rounded; what does not fit is UINT64_MAX. */
+uint64_t ap_reader_duration(const struct ap_reader *r, uint64_t ticks);
+/** ap_reader_between() - the same of the time from @start to @end; 0 when they are the wrong way round. */
+uint64_t ap_reader_between(const struct ap_reader *r, uint64_t start, uint64_t end);
+
+/* The steps, in order. */
+int ap_reader_header(struct ap_reader *r);
+int ap_reader_tables(struct ap_reader *r);
+int ap_reader_counters(struct ap_reader *r);
+int ap_reader_threads(struct ap_reader *r);
+int ap_reader_pending(struct ap_reader *r);
+int ap_reader_open_calls(struct ap_reader *r);
+void ap_reader_figures(struct ap_reader *r);
+void ap_reader_identity(struct ap_reader *r);
+int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known);
+int ap_reader_notes(struct ap_reader *r);
+
+/** ap_header_check() - copy and judge the header of a file of @size bytes, of which @bytes are the first
+ * AP_HEADER_BYTES or all. Return: 0 or -EBADMSG. */
+int ap_header_check(const void *bytes, uint64_t size, struct ap_spool_header *ret,
+		    struct ap_profile_error *error);
+#define AP_HEADER_BYTES sizeof(struct ap_spool_header)
+/** ap_header_used_bytes() - how much of the file matters. */
+uint64_t ap_header_used_bytes(const struct ap_spool_header *hdr);
+/** ap_header_head() - the identity in a header, without the name of the program. */
+void ap_header_head(const struct ap_spool_header *hdr, struct ap_profile_head *ret);
+
+#endif

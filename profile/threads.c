@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/threads.c - thread records and the frames that their folds left open. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/reader.h"
+
+static void add_retired(struct ap_reader *r)
+{
+	const struct ap_spool_header *h = &r->hdr;
+	struct ap_fold_counts *c = &r->spool_counts;
+
+	c->specials += h->retired_specials;
+	c->unmatched_exits += h->retired_unmatched_exits;
+	c->unclosed += h->retired_unclosed;
+	c->resyncs += h->retired_resyncs;
+	c->clamps += h->retired_clamps;
+	c->inherited += h->retired_inherited;
+}
+
+/* Calls beyond the frame limit are counted by function: `beyond` comes from the shards. */
+static void add_counts(struct ap_fold_counts *c, const struct ap_thread *t)
+{
+	c->specials += t->specials;
+	c->unmatched_exits += t->unmatched_exits;
+	c->unclosed += t->unclosed;
+	c->resyncs += t->resyncs;
+	c->clamps += t->clamps;
+	c->inherited += t->inherited;
+}
+
+static void check_frames(struct ap_reader *r, struct ap_fold *fold)
+{
+	for (size_t i = 0; i < fold->frames_n; i++) {
+		struct ap_frame *f = &fold->frames[i];
+		if (f->node >= r->profile->nodes_n || !r->profile->nodes[f->node].used) {
+			ap_reader_damage(r, AP_DAMAGE_FRAME);
+			f->node = AP_ID_DEEPER;
+		}
+		r->open_inherited += (f->flags & AP_FRAME_INHERITED) != 0;
+	}
+}
+
+/* Frames that cannot be read become calls that are counted only: their exits still find their place. */
+static int read_frames(struct ap_reader *r, struct ap_reader_thread *t)
+{
+	const uint32_t depth = AP_FOLD_DEPTH(t->record.fold);
+	const uint32_t room = t->record.frames_max < AP_MAX_FRAMES ? t->record.frames_max : AP_MAX_FRAMES;
+	const uint32_t n = depth < room ? depth : room;
+
+	r->open_frames += n;
+	r->open_beyond += depth - n;
+	t->fold.beyond = depth;
+	if (n == 0) {
+		return 0;
+	}
+	struct ap_frame *frames = calloc(n, sizeof(*frames));
+	if (!frames) {
+		return -ENOMEM;
+	}
+	if (!ap_input_copy(&r->in, t->record.frames, 0, frames, n * sizeof(*frames))) {
+		ap_reader_damage(r, AP_DAMAGE_FRAME);
+		free(frames);
+		return 0;
+	}
+	t->fold.frames = frames;
+	t->fold.frames_n = t->fold.frames_room = n;
+	t->fold.beyond = depth - n;
+	check_frames(r, &t->fold);
+	return 0;
+}
+
+static int take_thread(struct ap_reader *r, uint32_t id, const struct ap_thread *record)
+{
+	struct ap_reader_thread *t = &r->threads[r->profile->threads_n];
+	struct ap_profile_thread *to = &r->profile->threads[r->profile->threads_n++];
+
+	t->id = id;
+	t->record = *record;
+	t->fold.gap_ticks = record->gap_ticks[AP_FOLD_GAP(record->fold)];
+	/* Event times are 48 bits wide: something near them must say which. */
+	t->fold.last_ticks = record->last_ticks ? record->last_ticks : record->start_ticks;
+	to->tid = record->tid;
+	memcpy(to->name, record->name, sizeof(record->name));
+	to->live = record->state == AP_THREAD_LIVE;
+	to->cpu_ns = record->cpu_ns;
+	add_counts(&r->spool_counts, record);
+	return read_frames(r, t);
+}
+
+static int read_threads(struct ap_reader *r, struct ap_table *table)
+{
+	int e = 0;
+
+	r->threads = calloc((size_t)table->count + 1, sizeof(*r->threads));
+	r->profile->threads = calloc((size_t)table->count + 1, sizeof(*r->profile->threads));
+	if (!r->threads || !r->profile->threads) {
+		return -ENOMEM;
+	}
+	for (uint32_t id = ap_table_next(table, 0); id < table->count && e == 0;
+	     id = ap_table_next(table, id + 1)) {
+		struct ap_thread record;
+		if (!ap_table_get(table, id, &record) || record.state > AP_THREAD_ENDED) {
+			ap_reader_damage(r, AP_DAMAGE_THREAD);
+		} else if (record.state != AP_THREAD_FREE) {
+			e = take_thread(r, id, &record);
+		}
+	}
+	return e;
+}
+
+int ap_reader_threads(struct ap_reader *r)
+{
+	struct ap_table table;
+	int e = ap_table_open(&table, &r->in, &ap_table_threads, r->hdr.thread_blocks, r->hdr.threads);
+
+	if (table.clamped) {
+		ap_reader_damage(r, AP_DAMAGE_COUNT);
+	}
+	if (e == 0) {
+		add_retired(r);
+		e = read_threads(r, &table);
+	} else if (e == -EBADMSG) {
+		ap_reader_fail(r->error, "corrupt spool: the thread table lies outside of the file");
+	}
+	ap_table_close(&table);
+	return e;
+}
