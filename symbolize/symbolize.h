@@ -43,12 +43,12 @@ struct ap_symbolizer *ap_symbolizer_free(struct ap_symbolizer *symbolizer);
  * ap_symbolize() - resolve the function that begins at @address
  * @module: index into the modules, or -1
  * @address: in the program (the module's bias is taken off here)
- * @ret: always filled; an unknown function gets a guessed name
+ * @ret: always filled; an unknown function gets a guessed name. An address inside a function is that function
  *
  * Results are cached: the same address is resolved once. A module whose file was deleted or replaced
  * (build-id differs, or inode and size where there is none) gives no names, and a note. */
 void ap_symbolize(struct ap_symbolizer *symbolizer, int32_t module, uint64_t address, struct ap_symbol *ret);
-/** ap_symbolizer_notes() - notes on the modules opened so far. */
+/** ap_symbolizer_notes() - notes on the modules opened so far, only those that have something to say. */
 const struct ap_module_note *ap_symbolizer_notes(const struct ap_symbolizer *symbolizer, size_t *ret_n);
 
 /** ap_demangle() - C++ and Rust names through libiberty; returns new string or NULL if not mangled. */
