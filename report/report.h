@@ -23,8 +23,8 @@ enum ap_report_sort {
 /** What to show. Zeroed: the default report. */
 struct ap_report_options {
 	enum ap_report_sort sort;
-	unsigned top;        /* rows of the function table; 0: default (20 in text, all in JSON) */
-	bool threads;        /* every thread, not only the busiest */
+	unsigned top;	     /* rows of the function table; 0: default (20 in text, all in JSON) */
+	bool threads;	     /* every thread, not only the busiest */
 	const char *callers; /* only: callers of the function of this name */
 	const char *callees;
 	unsigned tree_depth; /* > 0: the call tree down to this depth */
@@ -46,10 +46,10 @@ struct ap_finding {
 /** A profile with names: what findings and writers get. Borrows the profile; owns the rest. */
 struct ap_report {
 	const struct ap_profile *profile;
-	struct ap_symbol *symbols;      /* by function id, parallel to profile->functions */
-	uint32_t *order;                /* function ids with calls, by self time, largest first */
+	struct ap_symbol *symbols; /* by function id, parallel to profile->functions */
+	uint32_t *order;	   /* function ids with calls, by self time, largest first */
 	size_t order_n;
-	struct ap_finding *findings;    /* critical first */
+	struct ap_finding *findings; /* critical first */
 	size_t findings_n;
 	const struct ap_module_note *module_notes;
 	size_t module_notes_n;
@@ -63,7 +63,8 @@ struct ap_report *ap_report_free(struct ap_report *report);
 /** A writer: one file format. Return: 0, or a negative errno of the stream. */
 struct ap_writer {
 	const char *extension; /* ".txt", ".json" */
-	int (*write)(const struct ap_report *report, const struct ap_report_options *options, FILE *out);
+	int (*write)(const struct ap_report *report, const struct ap_report_options *options,
+		     FILE *out);
 };
 /** ap_writer_for() - by the extension of @path; NULL when no writer knows it. */
 const struct ap_writer *ap_writer_for(const char *path);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* report/figures.c - figures of one function or process; see figures.h. */
+#include "report/figures.h"
+
+#include <math.h>
+#include <string.h>
+
+double ap_figure_quantile_ns(const struct ap_histogram *h, double q, uint64_t min_ns,
+			     uint64_t max_ns)
+{
+	const double ns = ap_histogram_quantile(h, q) * 1e9;
+
+	/* The middle of the first or last bucket may lie outside of what was seen. */
+	return fmin(fmax(ns, (double)min_ns), (double)max_ns);
+}
+
+bool ap_figure_enough(uint64_t n, double q)
+{
+	/* Rounded: 1-0.99 is not exactly 0.01. */
+	return (double)n >= rint(10 / (1 - q));
+}
+
+double ap_figure_mean_ns(const struct ap_profile_function *function)
+{
+	return function->timed_calls ? function->sum_ns / (double)function->timed_calls : 0;
+}
+
+double ap_figure_stddev_ns(const struct ap_profile_function *function)
+{
+	const double mean = ap_figure_mean_ns(function);
+
+	if (!function->timed_calls)
+		return 0;
+	/* Below zero only by rounding. */
+	return sqrt(fmax(function->sum_squares / (double)function->timed_calls - mean * mean, 0));
+}
+
+double ap_figure_avg_self_ns(const struct ap_profile_function *function)
+{
+	return function->calls ? (double)function->self_ns / (double)function->calls : 0;
+}
+
+uint64_t ap_figure_fast(const struct ap_profile_function *function)
+{
+	const uint64_t others = function->slow + function->very_slow + function->critical;
+
+	return function->timed_calls > others ? function->timed_calls - others : 0;
+}
+
+double ap_figure_share(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+uint64_t ap_figure_self_sum(const struct ap_report *report)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < report->order_n; i++)
+		sum += report->profile->functions[report->order[i]].self_ns;
+	return sum;
+}
+
+double ap_figure_cores(const struct ap_profile_process *process)
+{
+	return (double)process->limits.cpu_millicores / 1000;
+}
+
+double ap_figure_cores_used(const struct ap_profile_process *process)
+{
+	return process->duration_ns ? (double)process->cpu_ns / (double)process->duration_ns : 0;
+}
+
+uint64_t ap_figure_memory_limit(const struct ap_profile_process *process, const char **ret_from)
+{
+	static const char *const sources[] = {
+		[AP_LIMIT_NONE] = "limit of the process",
+		[AP_LIMIT_CGROUP] = "cgroup limit",
+		[AP_LIMIT_RLIMIT_AS] = "RLIMIT_AS",
+	};
+	const struct ap_limits *limits = &process->limits;
+
+	if (limits->memory_bytes &&
+	    (!limits->host_memory_bytes || limits->memory_bytes <= limits->host_memory_bytes)) {
+		*ret_from = sources[limits->memory_from <= AP_LIMIT_RLIMIT_AS ? limits->memory_from
+									      : 0];
+		return limits->memory_bytes;
+	}
+	*ret_from = "memory of the machine";
+	return limits->host_memory_bytes;
+}
+
+const char *ap_figure_base(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : path ? path : "?";
+}
+
+bool ap_figure_listed(const struct ap_report *report, uint32_t function)
+{
+	return report->profile->functions[function].kind != AP_FUNCTION_SYNTHETIC;
+}

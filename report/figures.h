@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* report/figures.h - what findings and writers derive from the model, in one place, so that all
+ * sinks agree. */
+#ifndef AP_REPORT_FIGURES_H
+#define AP_REPORT_FIGURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report/report.h"
+
+/** ap_figure_quantile_ns() - value at rank ceil(q*n) of @h, held inside [@min_ns, @max_ns]; 0 when
+ * @h is empty. */
+double ap_figure_quantile_ns(const struct ap_histogram *h, double q, uint64_t min_ns,
+			     uint64_t max_ns);
+/** ap_figure_enough() - are there ten values above the quantile? Fewer say little: n >= 10/(1-q).
+ * */
+bool ap_figure_enough(uint64_t n, double q);
+
+double ap_figure_mean_ns(const struct ap_profile_function *function);
+double ap_figure_stddev_ns(const struct ap_profile_function *function);
+/** ap_figure_avg_self_ns() - self time a call. */
+double ap_figure_avg_self_ns(const struct ap_profile_function *function);
+uint64_t ap_figure_fast(const struct ap_profile_function *function);
+
+/** ap_figure_share() - percent of @part in @whole; 0 of nothing. */
+double ap_figure_share(double part, double whole);
+/** ap_figure_self_sum() - self time of all functions: the whole that shares are of. */
+uint64_t ap_figure_self_sum(const struct ap_report *report);
+
+/** ap_figure_cores() - cores that the process may use; 0 unknown. */
+double ap_figure_cores(const struct ap_profile_process *process);
+/** ap_figure_cores_used() - CPU time by duration; 0 unknown. */
+double ap_figure_cores_used(const struct ap_profile_process *process);
+/** ap_figure_memory_limit() - the smallest limit that is known, the machine's memory among them; 0
+ * unknown.
+ * @ret_from: words for it. */
+uint64_t ap_figure_memory_limit(const struct ap_profile_process *process, const char **ret_from);
+
+/** ap_figure_base() - @path without its directories. */
+const char *ap_figure_base(const char *path);
+
+/** ap_figure_listed() - function for people to act on: not (root), (deeper), ... */
+bool ap_figure_listed(const struct ap_report *report, uint32_t function);
+
+struct ap_figure_ordered {
+	uint32_t *functions; /* ids */
+	size_t n;
+};
+/** ap_figure_order() - the functions of @report in another order: new array, free it. Return: 0 or
+ * -ENOMEM. */
+int ap_figure_order(const struct ap_report *report, enum ap_report_sort sort,
+		    struct ap_figure_ordered *ret);
+
+/** One end of the calls between two functions. */
+struct ap_edge {
+	uint32_t function;
+	uint64_t calls;
+	uint64_t
+		total_ns; /* of calls not already inside the callee: adds up to the callee's total */
+};
+struct ap_edges {
+	struct ap_edge *items;
+	size_t n;
+};
+/** ap_figure_edges() - who calls @function (@callers), or whom it calls; largest time first: new
+ * array, free it.
+ * Return: 0 or -ENOMEM. */
+int ap_figure_edges(const struct ap_report *report, uint32_t function, bool callers,
+		    struct ap_edges *ret);
+
+#endif

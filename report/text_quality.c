@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* report/text_quality.c - data quality: what was lost, guessed or degraded. Never left out. */
+#include <string.h>
+
+#include "report/figures.h"
+#include "report/text_sections.h"
+#include "report/units.h"
+#include "report/words.h"
+
+static uint64_t dropped(const struct ap_profile_quality *quality)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < AP_PROFILE_DROPS; i++)
+		sum += quality->dropped[i].events;
+	return sum;
+}
+
+static void put_alarm(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	const unsigned long long attempted = quality->attempted;
+	const unsigned long long found = quality->folded + quality->pending + dropped(quality);
+	const bool missing = found < attempted;
+
+	ap_text_begin_styled(text, AP_STYLE_CRITICAL, "  *** EVENTS DO NOT ADD UP: ", 6);
+	ap_text_putf(text, "%llu events %s", missing ? attempted - found : found - attempted,
+		     missing ? "are missing" : "too many");
+	ap_text_put(text, ". The figures above are not complete; please report this as a defect of "
+			  "autoprof. ***");
+	ap_text_end(text);
+}
+
+static void put_identity(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	ap_text_field(text, "Events");
+	ap_text_putf(text, "attempted %llu %s folded %llu + pending %llu + dropped %llu",
+		     (unsigned long long)quality->attempted,
+		     quality->identity_holds ? "=" : "!=", (unsigned long long)quality->folded,
+		     (unsigned long long)quality->pending, (unsigned long long)dropped(quality));
+	if (quality->in_doubt)
+		ap_text_putf(text, " (%llu in doubt)", (unsigned long long)quality->in_doubt);
+	ap_text_end(text);
+	if (!quality->identity_holds)
+		put_alarm(text, quality);
+}
+
+static void put_dropped(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	static const struct {
+		const char *reason, *words;
+	} reasons[] = {
+		{"no_memory", "no memory for them: raise the option memory"},
+		{"nested", "inside a slow path that could not block signals"},
+		{"early", "before recording could begin"},
+		{"torn", "left half written by a thread that was killed"},
+	};
+
+	for (size_t i = 0; i < AP_PROFILE_DROPS; i++) {
+		const struct ap_profile_drop *drop = &quality->dropped[i];
+		if (!drop->events)
+			continue;
+		ap_text_field(text, "Dropped");
+		ap_text_putf(text, "%llu %s", (unsigned long long)drop->events, drop->reason);
+		for (size_t k = 0; k < sizeof(reasons) / sizeof(reasons[0]); k++) {
+			if (strcmp(drop->reason, reasons[k].reason) == 0)
+				ap_text_putf(text, ": %s", reasons[k].words);
+		}
+		ap_text_end(text);
+	}
+}
+
+static void put_overhead(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	ap_text_field(text, "Overhead");
+	if (quality->hook_ns > 0)
+		ap_text_putf(text, "~%.1f ns a call", quality->hook_ns);
+	else
+		ap_text_put(text, "not measured");
+	if (quality->overhead_pct > 0)
+		ap_text_putf(text, ", ~%s of the CPU time; times include it",
+			     ap_human_percent(quality->overhead_pct).text);
+	ap_text_end(text);
+	ap_text_field(text, "Clock");
+	ap_text_putf(text, "%s", quality->clock ? quality->clock : "unknown");
+	if (quality->ticks_per_s > 0)
+		ap_text_putf(text, ", %.3f GHz", quality->ticks_per_s / 1e9);
+	ap_text_put(text, "; times of functions are wall time");
+	ap_text_end(text);
+}
+
+struct counter {
+	uint64_t n;
+	const char *words;
+};
+
+static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	const struct counter counters[] = {
+		{quality->unclosed_frames,
+		 "calls ended without their exit (longjmp, exception, thread end)"},
+		{quality->resyncs, "of these known by the stack pointer alone"},
+		{quality->unmatched_exits, "exits without their enter"},
+		{quality->clamps, "negative times set to 0"},
+		{quality->beyond, "calls too deep to be timed: counted only"},
+		{quality->inherited, "open calls taken over from the parent process"},
+	};
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		if (!counters[i].n)
+			continue;
+		ap_text_field(text, "Stacks");
+		ap_text_putf(text, "%llu %s", (unsigned long long)counters[i].n, counters[i].words);
+		ap_text_end(text);
+	}
+}
+
+static bool is_deeper_used(const struct ap_profile *profile)
+{
+	for (size_t id = AP_ID_FIRST; id < profile->nodes_n; id++) {
+		if (profile->nodes[id].used && profile->nodes[id].parent == AP_ID_DEEPER)
+			return true;
+	}
+	return profile->functions_n > AP_ID_DEEPER && profile->functions[AP_ID_DEEPER].calls;
+}
+
+static void put_joined(struct ap_text_page *page)
+{
+	const struct ap_profile *profile = page->report->profile;
+	struct ap_text_out *text = &page->text;
+
+	if (is_deeper_used(profile)) {
+		ap_text_field(text, "(deeper)");
+		ap_text_putf(text,
+			     "stands for calls on paths deeper than %u levels or beyond the memory "
+			     "cap: %s of self "
+			     "time. Totals marked ~ lack what joined it.",
+			     AP_MAX_PATH_DEPTH,
+			     ap_human_percent(profile->quality.paths_joined_pct).text);
+		ap_text_end(text);
+	}
+	if (profile->functions_n > AP_ID_OTHER && profile->functions[AP_ID_OTHER].calls) {
+		ap_text_field(text, "(other)");
+		ap_text_put(text,
+			    "stands for functions that found no place in the table of functions.");
+		ap_text_end(text);
+	}
+}
+
+static void put_memory(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	ap_text_field(text, "Memory");
+	ap_text_putf(text, "%s of %s used for the profile",
+		     ap_human_bytes(quality->memory_used_bytes).text,
+		     ap_human_bytes(quality->memory_cap_bytes).text);
+	ap_text_end(text);
+	for (unsigned i = 0; i < ap_word_degraded_n; i++) {
+		if (quality->degraded & ap_word_degraded[i].bit) {
+			ap_text_field(text, "Degraded");
+			ap_text_put(text, ap_word_degraded[i].words);
+			ap_text_end(text);
+		}
+	}
+}
+
+static void put_notes(struct ap_text_page *page)
+{
+	const struct ap_profile_quality *quality = &page->report->profile->quality;
+	struct ap_text_out *text = &page->text;
+
+	for (size_t i = 0; i < quality->options_ignored_n; i++) {
+		ap_text_field(text, "Ignored");
+		ap_text_put(text, "option ");
+		ap_text_put(text, quality->options_ignored[i]);
+		ap_text_end(text);
+	}
+	for (size_t i = 0; i < page->report->module_notes_n; i++) {
+		const struct ap_module_note *note = &page->report->module_notes[i];
+		if (!note->text)
+			continue;
+		ap_text_field(text, "Module");
+		ap_text_put(text, note->module ? note->module : "?");
+		ap_text_put(text, ": ");
+		ap_text_put(text, note->text);
+		ap_text_end(text);
+	}
+	for (size_t i = 0; i < quality->notes_n; i++) {
+		ap_text_field(text, "Note");
+		ap_text_put(text, quality->notes[i]);
+		ap_text_end(text);
+	}
+}
+
+void ap_text_quality(struct ap_text_page *page)
+{
+	const struct ap_profile_quality *quality = &page->report->profile->quality;
+	struct ap_text_out *text = &page->text;
+
+	ap_text_heading(text, "DATA QUALITY", NULL);
+	put_identity(text, quality);
+	put_dropped(text, quality);
+	put_overhead(text, quality);
+	put_stacks(text, quality);
+	put_joined(page);
+	put_memory(text, quality);
+	put_notes(page);
+}
