@@ -105,11 +105,14 @@ static inline uint64_t ap_special_value(uint64_t word)
 	return (word & AP_EVENT_FUNCTION_MASK) >> 8;
 }
 
+/** ap_special_make_word() - too long a gap is cut; of a stack pointer, all 64 bits of which do not fit, the
+ * low bits count (a fold compares 19 of them). */
 static inline uint64_t ap_special_make_word(enum ap_special subject, uint64_t value, uint32_t lap)
 {
 	const uint64_t most = (1ull << AP_SPECIAL_VALUE_BITS) - 1;
-	return (uint64_t)subject | (value > most ? most : value) << 8 |
-	       (uint64_t)AP_EVENT_SPECIAL << AP_EVENT_KIND_SHIFT | (uint64_t)lap << AP_EVENT_LAP_SHIFT;
+	const uint64_t fits = subject == AP_SPECIAL_GAP && value > most ? most : value & most;
+	return (uint64_t)subject | fits << 8 | (uint64_t)AP_EVENT_SPECIAL << AP_EVENT_KIND_SHIFT |
+	       (uint64_t)lap << AP_EVENT_LAP_SHIFT;
 }
 
 /** ap_event_time() - full time of an event, given the full time of one shortly before it.

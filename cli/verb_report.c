@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* cli/verb_report.c - `autoprof report`: what a spool says, of a living process or a dead one. */
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/render.h"
+#include "cli/spools.h"
+
+struct values {
+	const char *dir, *debug_dir, *output, *callers, *callees;
+	unsigned sort, top, tree;
+	bool json, threads, debuginfod, remove;
+};
+
+/* In the order of enum ap_report_sort. */
+static const char *const sorts[] = {"self", "total", "calls", "avg", "p99", "max", "name", NULL};
+_Static_assert(sizeof(sorts) / sizeof(sorts[0]) == AP_SORT_NAME + 2, "one name an order");
+
+#define AT(member) offsetof(struct values, member)
+static const struct ap_option options[] = {
+	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "JSON instead of text", NULL},
+	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE", "write to a file; its extension picks the format", NULL},
+	{"sort", 's', AP_OPTION_CHOICE, AT(sort), "KEY", "self, total, calls, avg, p99, max or name", sorts},
+	{"top", 't', AP_OPTION_NUMBER, AT(top), "N", "rows of the function table (20; 0: default)", NULL},
+	{"thread", 'T', AP_OPTION_FLAG, AT(threads), NULL, "every thread, not only the busiest", NULL},
+	{"callers", 0, AP_OPTION_TEXT, AT(callers), "FUNCTION", "only the callers of a function", NULL},
+	{"callees", 0, AP_OPTION_TEXT, AT(callees), "FUNCTION", "only what a function calls", NULL},
+	{"tree", 0, AP_OPTION_NUMBER, AT(tree), "DEPTH", "the call tree down to a depth", NULL},
+	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
+	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too", NULL},
+	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL, "ask the servers in DEBUGINFOD_URLS", NULL},
+	{"delete", 0, AP_OPTION_FLAG, AT(remove), NULL, "remove spools of dead processes afterwards", NULL},
+	{0},
+};
+#undef AT
+
+static struct ap_render make_render(const struct values *values, const char *spool)
+{
+	const bool to_file = values->output != NULL;
+	const struct ap_writer *by_name = to_file ? ap_writer_for(values->output) : NULL;
+
+	return (struct ap_render){
+		.load = {.spool = spool, .symbols = {values->debug_dir, values->debuginfod}},
+		.show = {
+			.sort = (enum ap_report_sort)values->sort,
+			.top = values->top,
+			.threads = values->threads,
+			.callers = values->callers,
+			.callees = values->callees,
+			.tree_depth = values->tree,
+			.color = !to_file && ap_render_color(),
+		},
+		.writer = values->json ? &ap_writer_json : by_name ? by_name : &ap_writer_text,
+	};
+}
+
+static void print_header(const struct ap_store_entry *entry, bool first)
+{
+	printf("%s==> %s <==\n", first ? "" : "\n", entry->path);
+}
+
+static int report_one(const struct values *values, const struct ap_store_entry *entry)
+{
+	if (!entry->readable) {
+		ap_spools_complain(entry);
+		return -1;
+	}
+	const struct ap_render render = make_render(values, entry->path);
+	int r = values->output ? ap_render_file(&render, values->output, false) : ap_render(&render, stdout);
+	if (r == 0 && values->remove && !entry->alive) {
+		r = ap_store_discard(entry->path);
+		if (r < 0) {
+			ap_complain("cannot remove '%s': %s", entry->path, strerror(-r));
+		}
+	}
+	return r;
+}
+
+static int report(const struct ap_verb *verb, int argc, char **argv)
+{
+	struct values values = {0};
+	struct ap_store store;
+	int status = AP_EXIT_OK;
+
+	const int first = ap_options_parse(verb, argc, argv, &values, &status);
+	if (first < 0) {
+		return status;
+	}
+	if (ap_spools_find(argv + first, argc - first, values.dir, &store) < 0) {
+		status = AP_EXIT_TROUBLE;
+	} else {
+		status = AP_EXIT_OK;
+	}
+	for (size_t i = 0; i < store.n; i++) {
+		if (store.n > 1 && !values.json && !values.output) {
+			print_header(&store.entries[i], i == 0);
+		}
+		if (report_one(&values, &store.entries[i]) < 0) {
+			status = AP_EXIT_TROUBLE;
+		}
+	}
+	ap_store_clear(&store);
+	return status;
+}
+
+const struct ap_verb ap_verb_report = {
+	.name = "report",
+	.summary = "print the profile of a process, living or dead",
+	.operands = "[SPOOL|PID|DIR...]",
+	.options = options,
+	.trouble = AP_EXIT_TROUBLE,
+	.run = report,
+};

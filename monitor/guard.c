@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor/guard.c - see guard.h. */
+#include "monitor/guard.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_MEMORY_BYTES (2ull << 30)
+#define DEFAULT_CPU_S 60
+#define DEFAULT_WALL_S 60
+
+/* Lowers both limits; one that is lower already stays. */
+static void limit(int resource, rlim_t most)
+{
+	struct rlimit now;
+
+	if (getrlimit(resource, &now) < 0) {
+		return;
+	}
+	now.rlim_cur = now.rlim_cur < most ? now.rlim_cur : most;
+	now.rlim_max = now.rlim_max < most ? now.rlim_max : most;
+	(void)setrlimit(resource, &now);
+}
+
+static void limit_all(const struct ap_guard_limits *limits)
+{
+	limit(RLIMIT_AS, DEFAULT_MEMORY_BYTES + limits->extra_memory_bytes);
+	limit(RLIMIT_CPU, limits->cpu_s ? limits->cpu_s : DEFAULT_CPU_S);
+	limit(RLIMIT_CORE, 0);
+}
+
+/* Waits until the child is dead or its time is over. Return: 0 or -ETIMEDOUT. */
+static int wait_until(pid_t child, unsigned wall_s)
+{
+	struct pollfd fd = {.fd = (int)syscall(SYS_pidfd_open, child, 0u), .events = POLLIN};
+	int r;
+
+	if (fd.fd < 0) {
+		return 0; /* an old kernel: the CPU limit must do */
+	}
+	do {
+		r = poll(&fd, 1, (int)wall_s * 1000);
+	} while (r < 0 && errno == EINTR);
+	close(fd.fd);
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits)
+{
+	static const struct ap_guard_limits none;
+	int status;
+
+	limits = limits ? limits : &none;
+	fflush(NULL); /* the child must not write it again */
+	const pid_t child = fork();
+	if (child < 0) {
+		return -errno;
+	}
+	if (child == 0) {
+		limit_all(limits);
+		_exit(work(arg));
+	}
+	const int r = wait_until(child, limits->wall_s ? limits->wall_s : DEFAULT_WALL_S);
+	if (r < 0) {
+		kill(child, SIGKILL);
+	}
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR) {
+			return -errno;
+		}
+	}
+	if (r < 0) {
+		return r;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}

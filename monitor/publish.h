@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor/publish.h - from the spool of a process to its report files. */
+#ifndef AP_MONITOR_PUBLISH_H
+#define AP_MONITOR_PUBLISH_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "profile/profile.h"
+#include "symbolize/symbolize.h"
+
+#define AP_PUBLISH_FILES 8 /* report files of one process; further ones are left out, with a line in the log */
+
+/** What to publish. Borrows all strings. */
+struct ap_publish {
+	const char *spool;
+	const struct ap_profile_known_end *known; /* NULL: nothing */
+	struct ap_symbolizer_options symbols;
+	const char *output; /* patterns instead of those of the spool, or NULL */
+	const char *cwd;    /* instead of the program's, or NULL */
+	bool whatever;      /* also a report of a process that did nothing of note */
+};
+
+enum ap_publish_outcome {
+	AP_PUBLISH_FAILED = 0, /* also what is left of a child that died early */
+	AP_PUBLISH_NOTHING,    /* nothing worth a report */
+	AP_PUBLISH_WRITTEN,    /* at least one file */
+};
+
+struct ap_published {
+	enum ap_publish_outcome outcome;
+	unsigned done; /* patterns dealt with */
+	unsigned files_n;
+	char files[AP_PUBLISH_FILES][PATH_MAX];
+	char problem[512]; /* the last one, one line; empty: none */
+};
+
+/**
+ * ap_publish() - write the reports of one spool, which stays
+ * @ret: always set
+ *
+ * The reading is done in a guarded child. When that dies, another tries without symbols. A file that cannot be
+ * written where it should be goes beside the spool. Problems go to the log of the spool's directory.
+ *
+ * Return: 0 (see @ret->outcome) or the errno of having no child. */
+int ap_publish(const struct ap_publish *what, struct ap_published *ret);
+
+#endif
