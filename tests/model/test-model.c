@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/model/test-model.c - the recording algorithm against everything that may interrupt it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/model/world.h"
+#include "tests/support/ap_check.h"
+
+/* --- programs -------------------------------------------------------------------------------------- */
+
+#define SCRIPT_MOST 16
+/* What is done: enter function 0 or 1, or exit. */
+struct script {
+	uint32_t before; /* events that nothing interrupts: where in the ring the others fall */
+	uint32_t n;
+	uint8_t steps[SCRIPT_MOST];
+	uint32_t after; /* calls at the end */
+	volatile uint32_t at; /* survives jumps */
+};
+enum { STEP_ENTER_0, STEP_ENTER_1, STEP_EXIT, STEPS };
+
+static void do_step(struct world *w, uint32_t step)
+{
+	if (step != STEP_EXIT)
+		world_enter(w, step);
+	else if (w->depth)
+		world_exit(w);
+	world_work(w, 7);
+}
+
+static void run_script(struct world *w, void *argument)
+{
+	struct script *s = argument;
+	for (uint32_t i = 0; i < s->before; i++)
+		do_step(w, i % 3 == 2 ? STEP_EXIT : STEP_ENTER_0);
+	w->armed = true;
+	s->at = 0;
+	(void)world_land(w);
+	while (s->at < s->n)
+		do_step(w, s->steps[s->at++]);
+	w->armed = false;
+	while (w->depth)
+		world_exit(w);
+	for (uint32_t i = 0; i < s->after; i++) {
+		world_enter(w, i & 1);
+		world_exit(w);
+	}
+}
+
+struct random_program {
+	uint32_t events;
+	volatile uint32_t at;
+};
+
+static void run_random(struct world *w, void *argument)
+{
+	struct random_program *p = argument;
+	w->armed = true;
+	p->at = 0;
+	(void)world_land(w);
+	while (p->at < p->events) {
+		p->at++;
+		const uint32_t r = world_random(w);
+		if (w->depth && (w->depth >= 4 || r % 2))
+			world_exit(w);
+		else
+			world_enter(w, r / 2 % 2);
+		world_work(w, r / 16 % 64);
+	}
+}
+
+/* --- exhaustive ------------------------------------------------------------------------------------ */
+
+static struct world world;
+static unsigned long runs;
+
+static const char *try_script(const struct machine_config *config, struct script *script,
+			      const struct plan_entry *plan, uint32_t plan_n, bool tracing)
+{
+	runs++;
+	world_start(&world, config, 0, 0);
+	world.tracing = tracing;
+	world.plan_n = plan_n;
+	for (uint32_t i = 0; i < plan_n; i++)
+		world.plan[i] = plan[i];
+	return world_run(&world, run_script, script);
+}
+
+static void tell(const struct machine_config *config, struct script *script,
+		 const struct plan_entry *plan, uint32_t plan_n, const char *wrong)
+{
+	fprintf(stderr, "%s: slots %u..%u chunks %u open %d; before %u, steps %u %u %u;", wrong, config->slots,
+		config->slots_most, config->chunks, config->signals_open, script->before, script->steps[0],
+		script->steps[1], script->steps[2]);
+	for (uint32_t i = 0; i < plan_n; i++)
+		fprintf(stderr, " %u at %u", plan[i].what, plan[i].step);
+	fprintf(stderr, "\n");
+	try_script(config, script, plan, plan_n, true);
+}
+
+/* One thing, then a second after every later store. Return: what is wrong, or NULL. */
+static const char *try_plans(const struct machine_config *config, struct script *script, bool twice, bool quiet)
+{
+	struct plan_entry plan[PLAN_MOST];
+	const char *wrong = try_script(config, script, plan, 0, false);
+	const uint32_t steps = world.steps;
+
+	for (uint32_t i = 0; !wrong && i < steps * HAPPENINGS; i++) {
+		plan[0] = (struct plan_entry){i / HAPPENINGS, (enum happening)(i % HAPPENINGS)};
+		wrong = try_script(config, script, plan, 1, false);
+		const uint32_t more = (world.steps - plan[0].step) * HAPPENINGS;
+		if (wrong && !quiet)
+			tell(config, script, plan, 1, wrong);
+		for (uint32_t j = HAPPENINGS; twice && world.happened && !wrong && j < more; j++) {
+			plan[1] = (struct plan_entry){plan[0].step + j / HAPPENINGS,
+						      (enum happening)(j % HAPPENINGS)};
+			if (plan[1].what == HAPPEN_NOTHING)
+				continue;
+			wrong = try_script(config, script, plan, 2, false);
+			if (wrong && !quiet)
+				tell(config, script, plan, 2, wrong);
+		}
+	}
+	return wrong;
+}
+
+static bool possible(const struct script *s)
+{
+	int depth = 0;
+	for (uint32_t i = 0; i < s->before; i++)
+		depth += i % 3 == 2 ? -1 : 1;
+	for (uint32_t i = 0; i < s->n; i++) {
+		depth += s->steps[i] == STEP_EXIT ? -1 : 1;
+		if (depth < 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *try_all(uint32_t slots, uint32_t flaws, bool open, bool twice, uint32_t before_most, bool quiet)
+{
+	const char *wrong = NULL;
+	for (uint32_t before = 0; !wrong && before <= before_most; before++) {
+		for (uint32_t program = 0; !wrong && program < STEPS * STEPS * STEPS; program++) {
+			for (uint32_t variant = 0; !wrong && variant < 3; variant++) {
+				const struct machine_config config = {
+					.slots = slots,
+					.slots_most = variant == 1 ? slots * 2 : slots,
+					.chunks = variant == 2 ? 2 : MACHINE_CHUNKS_MOST,
+					.signals_open = open,
+					.flaws = flaws,
+				};
+				struct script script = {
+					.before = before,
+					.n = 3,
+					.steps = {(uint8_t)(program % STEPS),
+						  (uint8_t)(program / STEPS % STEPS),
+						  (uint8_t)(program / STEPS / STEPS)},
+					.after = 3,
+				};
+				if (possible(&script))
+					wrong = try_plans(&config, &script, twice, quiet);
+			}
+		}
+	}
+	return wrong;
+}
+
+START_TEST(one_thing_after_every_store_of_every_program_of_three_events)
+{
+	const uint32_t slots = (uint32_t)_i;
+	runs = 0;
+	ck_assert_ptr_null(try_all(slots, 0, false, false, slots + 2, false));
+	ck_assert_ptr_null(try_all(slots, 0, true, false, slots + 2, false));
+	fprintf(stderr, "%u slots: %lu runs\n", slots, runs);
+}
+END_TEST
+
+START_TEST(two_things_after_every_two_stores)
+{
+	const uint32_t slots = (uint32_t)_i;
+	runs = 0;
+	ck_assert_ptr_null(try_all(slots, 0, false, true, 1, false));
+	fprintf(stderr, "%u slots: %lu runs\n", slots, runs);
+}
+END_TEST
+
+/* --- random ---------------------------------------------------------------------------------------- */
+
+static const char *try_random(uint64_t seed, uint32_t flaws, bool tracing)
+{
+	struct random_program program;
+	uint64_t r = seed * 0x9e3779b97f4a7c15ull | 1;
+	const struct machine_config config = {
+		.slots = 2 + (uint32_t)(r >> 20) % 5,
+		.slots_most = 2 + (uint32_t)(r >> 26) % 15,
+		.chunks = (r >> 32) % 4 ? MACHINE_CHUNKS_MOST : 2 + (uint32_t)(r >> 34) % 3,
+		.signals_open = (r >> 40) % 4 == 0,
+		.flaws = flaws,
+	};
+	program.events = 1 + (uint32_t)(r >> 44) % 200;
+	world_start(&world, &config, r, 8u << (r >> 54) % 6);
+	world.tracing = tracing;
+	return world_run(&world, run_random, &program);
+}
+
+#define RANDOM_RUNS 200000u
+
+START_TEST(random_programs_with_many_interruptions)
+{
+	unsigned exact = 0;
+	for (uint64_t seed = 1; seed <= RANDOM_RUNS; seed++) {
+		const char *wrong = try_random(seed, 0, false);
+		if (wrong)
+			try_random(seed, 0, true);
+		ck_assert_msg(!wrong, "seed %lu: %s", (unsigned long)seed, wrong);
+		exact += !world.doubt && !world.oracle->late && !world.oracle->dropped && !world.oracle->forked;
+	}
+	fprintf(stderr, "%u of %u compared exactly\n", exact, RANDOM_RUNS);
+	ck_assert_uint_gt(exact, RANDOM_RUNS / 3);
+}
+END_TEST
+
+/* --- mutants --------------------------------------------------------------------------------------- */
+
+static bool caught(uint32_t flaw)
+{
+	for (uint32_t slots = 2; slots <= 4; slots++) {
+		for (int open = 0; open < 2; open++) {
+			const char *wrong = try_all(slots, flaw, open, false, slots + 2, true);
+			if (!wrong)
+				continue;
+			fprintf(stderr, "flaw %x: %s\n", flaw, wrong);
+			return true;
+		}
+	}
+	for (uint64_t seed = 1; seed < 20000; seed++) {
+		const char *wrong = try_random(seed, flaw, false);
+		if (wrong) {
+			fprintf(stderr, "flaw %x: %s (random, seed %lu)\n", flaw, wrong, (unsigned long)seed);
+			return true;
+		}
+	}
+	return false;
+}
+
+START_TEST(every_seeded_flaw_is_caught)
+{
+	ck_assert_msg(caught(1u << _i), "flaw %x passes", 1u << _i);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("model");
+	TCase *tc = tcase_create("model");
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, one_thing_after_every_store_of_every_program_of_three_events, 2, 5);
+	tcase_add_loop_test(tc, two_things_after_every_two_stores, 2, 5);
+	tcase_add_test(tc, random_programs_with_many_interruptions);
+	tcase_add_loop_test(tc, every_seeded_flaw_is_caught, 0, FLAWS);
+	suite_add_tcase(suite, tc);
+	return ap_check_main(suite);
+}
