@@ -446,10 +446,14 @@ static void check_cache(struct ap_control *c, struct ap_shard *shard)
 	shard->reserved[0] = epoch;
 }
 
-/* What folding costs is part of what a call costs. */
+/* What folding costs is part of what a call costs. A fold that was preempted says nothing about that. */
+#define COST_MOST_TICKS 512 /* an event; a fold takes some 20 to 60 */
+
 static void count_fold(struct ap_control *c, uint64_t ticks, uint64_t events)
 {
 	__atomic_fetch_add(&c->header->folds, 1, __ATOMIC_RELAXED);
+	if (ticks > events * COST_MOST_TICKS)
+		return;
 	__atomic_fetch_add(&c->header->fold_ticks, ticks, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&c->header->fold_events, events, __ATOMIC_RELAXED);
 }
