@@ -278,7 +278,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 /* Holes belong to hooks that were left for good between reserving and storing. */
 static uint64_t most_torn(const struct oracle *o)
 {
-	uint64_t n = o->late;
+	uint64_t n = 2 * o->late; /* its own slot, and the one that it may have overwritten */
 	for (uint32_t i = o->first_place; i < o->places_n; i++) {
 		const uint32_t event = o->places[i].event;
 		n += event != ORACLE_VOID && !o->events[event].stored;

@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-/** ap_check_main() - run @suite; under meson (MESON_TEST_ITERATION set) print TAP and return 0. */
+/** ap_check_main() - run @suite; under meson (its variables are set) print TAP and return 0. */
 int ap_check_main(Suite *suite);
 
 #endif

@@ -316,7 +316,7 @@ uint32_t ap_builder_thread(struct ap_builder *b, uint32_t tid, const char *name)
 	t->state = AP_THREAD_LIVE;
 	t->tid = tid;
 	t->start_ticks = AP_BUILDER_START;
-	strncpy(t->name, name, sizeof(t->name));
+	memcpy(t->name, name, strnlen(name, sizeof(t->name)));
 	return id;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/unit/test-profile-fold.c - what folding pending events and closing open calls makes of frames. */
+#include <string.h>
+
 #include "tests/support/profile_fixture.h"
 
 START_TEST(a_gap_is_in_nobodys_time)
@@ -343,6 +345,64 @@ START_TEST(a_longjmp_also_ends_calls_that_were_counted_only)
 }
 END_TEST
 
+#define FUNCTIONS 6
+static struct {
+	uint64_t calls, total, self, sum;
+	unsigned on_path;
+} truth[FUNCTIONS];
+static uint64_t random_state = 88172645463325252ull;
+
+static unsigned random_below(unsigned n)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(random_state >> 33) % n;
+}
+
+/* A random call at @from, with all that it calls; the truth is kept beside. Return: when it ends. */
+static uint64_t random_call(unsigned f, unsigned depth, uint64_t from)
+{
+	uint64_t now = from, inside = 0;
+
+	truth[f].on_path++;
+	ap_fixture_enter(A + 64 * f, from, depth);
+	for (unsigned calls = depth < 12 ? random_below(4) : 0; calls > 0; calls--) {
+		now += random_below(50);
+		const uint64_t end = random_call(random_below(FUNCTIONS), depth + 1, now);
+		inside += end - now;
+		now = end;
+	}
+	now += random_below(1000);
+	ap_fixture_exit(A + 64 * f, now, depth);
+	truth[f].calls++;
+	truth[f].sum += now - from;
+	truth[f].self += now - from - inside;
+	truth[f].total += --truth[f].on_path ? 0 : now - from;
+	return now;
+}
+
+START_TEST(random_call_trees_have_the_figures_of_their_making)
+{
+	uint64_t now = 0, calls = 0;
+
+	memset(truth, 0, sizeof(truth));
+	random_state += (uint64_t)_i;
+	for (int i = 0; i < 30; i++) {
+		now = random_call(random_below(FUNCTIONS), 0, now + random_below(100));
+	}
+	ap_fixture_read();
+	for (unsigned f = 0; f < FUNCTIONS; f++) {
+		if (truth[f].calls) {
+			ap_fixture_expect(A + 64 * f, truth[f].calls, truth[f].total, truth[f].self);
+			ck_assert_double_eq(ap_fixture_function(A + 64 * f)->sum_ns, (double)truth[f].sum);
+		}
+		calls += truth[f].calls;
+	}
+	ck_assert_uint_gt(calls, 30);
+	ck_assert_uint_eq(p->quality.pending, 2 * calls);
+	ck_assert_uint_eq(p->quality.unclosed_frames + p->quality.unmatched_exits + p->quality.clamps, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("profile-fold");
@@ -367,6 +427,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, inherited_frames_that_the_program_closed_keep_the_identity);
 	tcase_add_test(tests, calls_beyond_the_frames_are_counted_until_they_return);
 	tcase_add_test(tests, a_longjmp_also_ends_calls_that_were_counted_only);
+	tcase_add_loop_test(tests, random_call_trees_have_the_figures_of_their_making, 0, 20);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
