@@ -12,6 +12,7 @@ EXPORT int dlclose(void *handle)
 		return AP_REAL(dlclose)(handle);
 	ap_modules_before_unload(c);
 	const int result = AP_REAL(dlclose)(handle);
+	ap_flush(false); /* what was called in there gets its names while the addresses still mean it */
 	ap_modules_after_unload(c);
 	return result;
 }

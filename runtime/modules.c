@@ -128,6 +128,12 @@ static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ti
 	return 0;
 }
 
+/** ap_module_unloaded() - is @module (id + 1) gone? */
+bool ap_module_unloaded(const struct ap_control *c, uint32_t module)
+{
+	return module && module_at(c, module - 1)->unload_ticks != 0;
+}
+
 /* A second thread that enters modules at the same moment goes without: its function has no module then and
  * the reader finds it by address. */
 static bool begin_entering(struct ap_control *c)

@@ -178,6 +178,7 @@ void ap_tables_forget_module(struct ap_control *c, uint32_t module);
 
 /* modules.c */
 uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks);
+bool ap_module_unloaded(const struct ap_control *c, uint32_t module);
 void ap_modules_before_unload(struct ap_control *c);
 void ap_modules_after_unload(struct ap_control *c);
 

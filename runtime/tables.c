@@ -140,6 +140,11 @@ static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 	function->address = l->address;
 	function->module = ap_module_of(c, l->address, l->ticks);
 	function->first_ticks = l->ticks;
+	if (ap_module_unloaded(c, function->module)) {
+		/* Another thread's late fold: an entry for these events only, not for who comes to this address. */
+		function->stale = 1;
+		__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
+	}
 	return id;
 }
 
@@ -188,7 +193,7 @@ static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 				 sizeof(struct ap_node) * AP_NODES_PER_BLOCK))
 		return 0;
 	struct ap_node *node = ap_node_at(c, id);
-	node->address = l->address;
+	node->address = l->address | (ap_function_at(c, function)->stale ? AP_NODE_STALE : 0);
 	node->parent = l->parent;
 	node->function = function;
 	node->depth = ap_node_at(c, l->parent)->depth + 1;
