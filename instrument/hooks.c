@@ -13,9 +13,10 @@
 EXPORT void __cyg_profile_func_enter(void *function, void *call_site);
 EXPORT void __cyg_profile_func_exit(void *function, void *call_site);
 
-static inline __attribute__((always_inline)) void record(void *function, void *call_site, enum ap_event_kind kind)
+/* @stack_pointer: the instrumented function's, at its call of the hook: what setjmp would have saved there. */
+static inline __attribute__((always_inline)) void record(void *function, void *call_site, uint64_t stack_pointer,
+							 enum ap_event_kind kind)
 {
-	const uint64_t stack_pointer = ap_arch_stack_pointer();
 	const uint64_t ticks = ap_ticks();
 	const struct ap_ctl *ctl = ap_self;
 	struct ap_thread *thread = ctl->thread;
@@ -35,12 +36,12 @@ static inline __attribute__((always_inline)) void record(void *function, void *c
 
 void __cyg_profile_func_enter(void *function, void *call_site)
 {
-	record(function, call_site, AP_EVENT_ENTER);
+	record(function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER);
 }
 
 void __cyg_profile_func_exit(void *function, void *call_site)
 {
-	record(function, call_site, AP_EVENT_EXIT);
+	record(function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT);
 }
 
 #define CALIBRATE_PAIRS 32

@@ -44,12 +44,10 @@ EXPORT void __longjmp_chk(jmp_buf buffer, int value)
 	__builtin_unreachable();
 }
 
-/* The catching function's stack pointer lies above our return address; its own enter hook had that stack
- * pointer or a larger one, so it stays. */
+/* The catching function's own enter hook had this stack pointer or a larger one, so it stays. */
 EXPORT void *__cxa_begin_catch(void *exception);
 EXPORT void *__cxa_begin_catch(void *exception)
 {
-	const uint64_t catcher = (uint64_t)__builtin_frame_address(0) + 2 * sizeof(void *);
-	ap_record_special(AP_SPECIAL_CATCH, catcher >> 4);
+	ap_record_special(AP_SPECIAL_CATCH, ap_arch_caller_sp() >> 4);
 	return AP_REAL(__cxa_begin_catch)(exception);
 }

@@ -148,7 +148,8 @@ static int add_functions(struct ap_reader *r, ap_ref directory)
 	int e = ap_table_open(&t, &r->in, &ap_table_function_stats, directory,
 			      (uint32_t)r->profile->functions_n);
 
-	for (uint32_t id = ap_table_next(&t, 0); id < t.count && e == 0; id = ap_table_next(&t, id + 1)) {
+	for (uint32_t id = ap_table_next(&t, 0); id < t.count && e == 0;
+	     id = ap_table_next(&t, id + 1)) {
 		struct ap_function_stat stat;
 		if (ap_table_get(&t, id, &stat)) {
 			e = add_function(r, id, &stat);
@@ -168,8 +169,8 @@ int ap_reader_counters(struct ap_reader *r)
 			continue; /* being made */
 		}
 		if (!ap_input_copy(&r->in, r->hdr.shard_refs[i], 0, &shard, sizeof(shard))) {
-			return ap_reader_fail(r->error,
-					      "corrupt spool: shard %u lies outside of the file", i);
+			return ap_reader_fail(
+				r->error, "corrupt spool: shard %u lies outside of the file", i);
 		}
 		r->shards_busy += shard.owner != 0;
 		int e = add_nodes(r, shard.node_stat_blocks);

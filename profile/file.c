@@ -78,7 +78,8 @@ static int read_or_fail(int fd, uint64_t at, void *ret, size_t n, struct ap_prof
 	return e < 0 ? fail(error, e, "cannot read it") : 0;
 }
 
-int ap_file_header(int fd, uint64_t size, struct ap_spool_header *ret, struct ap_profile_error *error)
+int ap_file_header(int fd, uint64_t size, struct ap_spool_header *ret,
+		   struct ap_profile_error *error)
 {
 	unsigned char bytes[AP_HEADER_BYTES] = {0};
 	const size_t n = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);

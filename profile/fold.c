@@ -47,10 +47,12 @@ static void count_category(struct ap_reader *r, struct ap_profile_function *f, u
 	}
 }
 
-static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_t total, uint64_t self)
+static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_t total,
+		      uint64_t self)
 {
 	struct ap_node_sum *sum = &r->node_sums[frame->node];
-	struct ap_profile_function *f = &r->profile->functions[r->profile->nodes[frame->node].function];
+	struct ap_profile_function *f =
+		&r->profile->functions[r->profile->nodes[frame->node].function];
 
 	sum->min = sum->calls == 0 || total < sum->min ? total : sum->min;
 	sum->max = total > sum->max ? total : sum->max;
@@ -117,11 +119,12 @@ static int make_room(struct ap_fold *fold)
 	return 0;
 }
 
-/* Where the call belongs in the tree: direct recursion stays in its node. */
+/* Where the call belongs in the tree: direct recursion stays in its node, unless that is the parent process's. */
 static int place(struct ap_reader *r, const struct ap_frame *top, uint32_t function,
 		 struct ap_frame *frame)
 {
-	if (top && function_bits(top->word) == function_bits(frame->word)) {
+	if (top && !(top->flags & AP_FRAME_INHERITED) &&
+	    function_bits(top->word) == function_bits(frame->word)) {
 		frame->node = top->node;
 		frame->flags = AP_FRAME_INNER;
 		return 0;

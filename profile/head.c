@@ -82,8 +82,9 @@ static bool same_boot(const uint8_t id[16])
 static bool parse_stat(const char *text, char *state, unsigned long *threads, uint64_t *start)
 {
 	const char *after = strrchr(text, ')');
-	return after && sscanf(after, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
-				      "%*d %*d %lu %*d %" SCNu64,
+	return after && sscanf(after,
+			       ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+			       "%*d %*d %lu %*d %" SCNu64,
 			       state, threads, start) == 3;
 }
 

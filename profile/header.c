@@ -46,11 +46,13 @@ static int check_format(const struct ap_spool_header *hdr, struct ap_profile_err
 		return ap_reader_fail(error, "spool of a machine of another byte order");
 	}
 	if (hdr->version != AP_SPOOL_VERSION) {
-		return ap_reader_fail(error, "spool of version %" PRIu32 ", this program reads version %u",
+		return ap_reader_fail(error,
+				      "spool of version %" PRIu32 ", this program reads version %u",
 				      hdr->version, AP_SPOOL_VERSION);
 	}
 	if (hdr->header_bytes != sizeof(*hdr)) {
-		return ap_reader_fail(error, "spool with a header of %" PRIu32 " bytes instead of %zu",
+		return ap_reader_fail(error,
+				      "spool with a header of %" PRIu32 " bytes instead of %zu",
 				      hdr->header_bytes, sizeof(*hdr));
 	}
 	return 0;
@@ -59,7 +61,8 @@ static int check_format(const struct ap_spool_header *hdr, struct ap_profile_err
 static int check_fields(const struct ap_spool_header *hdr, struct ap_profile_error *error)
 {
 	if (hdr->clock_kind < AP_CLOCK_MONOTONIC || hdr->clock_kind > AP_CLOCK_CNTVCT) {
-		return ap_reader_fail(error, "corrupt spool: unknown clock %" PRIu32, hdr->clock_kind);
+		return ap_reader_fail(error, "corrupt spool: unknown clock %" PRIu32,
+				      hdr->clock_kind);
 	}
 	if (hdr->ticks_per_s < RATE_LEAST || hdr->ticks_per_s > RATE_MOST) {
 		return ap_reader_fail(error, "corrupt spool: clock of %" PRIu64 " ticks a second",
@@ -117,10 +120,12 @@ static long double fit_rate(const struct ap_spool_header *hdr)
 	const struct ap_clock_pair *a = &hdr->clock_first, *b = &hdr->clock_last;
 	const long double guess = hdr->ticks_per_s;
 
-	if (b->ticks <= a->ticks || b->mono_ns <= a->mono_ns || b->mono_ns - a->mono_ns < FIT_LEAST_NS) {
+	if (b->ticks <= a->ticks || b->mono_ns <= a->mono_ns ||
+	    b->mono_ns - a->mono_ns < FIT_LEAST_NS) {
 		return guess;
 	}
-	const long double rate = (long double)(b->ticks - a->ticks) / (b->mono_ns - a->mono_ns) * 1e9L;
+	const long double rate =
+		(long double)(b->ticks - a->ticks) / (b->mono_ns - a->mono_ns) * 1e9L;
 	return fabsl(rate - guess) <= guess * FIT_MOST_OFF ? rate : guess;
 }
 

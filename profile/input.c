@@ -7,11 +7,12 @@
 #include <string.h>
 
 #define BUDGET_SLACK (64u << 10) /* so that tiny files are judged by their contents */
-#define TEXT_MOST (64u << 10)    /* longest text that is believed */
+#define TEXT_MOST (64u << 10)	 /* longest text that is believed */
 
 void ap_input_init(struct ap_input *in, const void *bytes, size_t size)
 {
-	*in = (struct ap_input){.bytes = bytes, .size = size, .budget = 2 * (uint64_t)size + BUDGET_SLACK};
+	*in = (struct ap_input){
+		.bytes = bytes, .size = size, .budget = 2 * (uint64_t)size + BUDGET_SLACK};
 }
 
 bool ap_input_copy(struct ap_input *in, ap_ref ref, uint64_t offset, void *ret, size_t n)
@@ -66,8 +67,8 @@ static void trim_count(struct ap_table *t, uint32_t blocks)
 	t->count = t->count < most ? t->count : most;
 }
 
-int ap_table_open(struct ap_table *t, struct ap_input *in, const struct ap_table_kind *kind, ap_ref ref,
-		  uint32_t count)
+int ap_table_open(struct ap_table *t, struct ap_input *in, const struct ap_table_kind *kind,
+		  ap_ref ref, uint32_t count)
 {
 	const uint32_t most = kind->blocks * kind->per_block;
 

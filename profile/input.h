@@ -45,13 +45,13 @@ struct ap_table {
 	const struct ap_table_kind *kind;
 	ap_ref *blocks;
 	uint32_t count; /* ids below this may exist */
-	bool clamped;   /* the count was impossible */
+	bool clamped;	/* the count was impossible */
 };
 
 /** ap_table_open() - read the directory at @ref for ids below @count; an absent one is empty.
  * Return: 0; -EBADMSG directory out of range; -ENOMEM. Close it in all cases. */
-int ap_table_open(struct ap_table *t, struct ap_input *in, const struct ap_table_kind *kind, ap_ref ref,
-		  uint32_t count);
+int ap_table_open(struct ap_table *t, struct ap_input *in, const struct ap_table_kind *kind,
+		  ap_ref ref, uint32_t count);
 void ap_table_close(struct ap_table *t);
 
 /** ap_table_next() - the first id at or above @id whose block exists; t->count when there is none. */

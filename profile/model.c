@@ -89,7 +89,7 @@ static int index_node(struct ap_reader *r, uint32_t id)
 	const uint64_t key = path_key(n->parent, n->function);
 	const uint32_t other = ap_map_get(&r->node_by_path, key);
 
-	if (other && r->node_sums[id].calls == 0) {
+	if (n->inherited || (other && r->node_sums[id].calls == 0)) {
 		return 0;
 	}
 	return ap_map_put(&r->node_by_path, key, id);
@@ -132,7 +132,8 @@ static uint32_t known_function(const struct ap_reader *r, uint64_t address, uint
 	uint32_t best = 0;
 	uint32_t id = ap_map_get(&r->function_by_address, address + 1);
 
-	for (unsigned i = 0; id && i < SAME_ADDRESS_MOST; i++, id = r->function_sums[id].next_same) {
+	for (unsigned i = 0; id && i < SAME_ADDRESS_MOST;
+	     i++, id = r->function_sums[id].next_same) {
 		const uint64_t end = unloaded_at(r, r->profile->functions[id].module);
 		if (end > ticks && (end < best_end || (end == best_end && better(r, id, best)))) {
 			best = id;
@@ -151,7 +152,8 @@ static int32_t module_at(const struct ap_reader *r, uint64_t address, uint64_t t
 	for (size_t i = 0; i < p->modules_n; i++) {
 		const struct ap_profile_module *m = &p->modules[i];
 		const uint64_t end = unloaded_at(r, (int32_t)i);
-		if (address >= m->start && address < m->end && end > ticks && (best < 0 || end < best_end)) {
+		if (address >= m->start && address < m->end && end > ticks &&
+		    (best < 0 || end < best_end)) {
 			best = (int32_t)i;
 			best_end = end;
 		}
@@ -185,7 +187,7 @@ int ap_model_function(struct ap_reader *r, uint64_t address, uint64_t ticks, uin
 static bool on_path(const struct ap_profile *p, uint32_t node, uint32_t function)
 {
 	for (; node; node = p->nodes[node].parent) {
-		if (p->nodes[node].function == function) {
+		if (p->nodes[node].function == function && !p->nodes[node].inherited) {
 			return true;
 		}
 	}
@@ -210,7 +212,8 @@ int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint
 	if (reserve_nodes(r, (size_t)id + 1) < 0) {
 		return -ENOMEM;
 	}
-	p->nodes[id] = (struct ap_profile_node){.parent = parent, .function = function, .used = true};
+	p->nodes[id] =
+		(struct ap_profile_node){.parent = parent, .function = function, .used = true};
 	p->nodes_n++;
 	ap_model_path(r, id);
 	p->nodes[id].recursive = r->node_sums[id].joined || on_path(p, parent, function);

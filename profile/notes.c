@@ -100,10 +100,12 @@ static int note_state(struct ap_reader *r)
 	int e = 0;
 
 	if (r->profile->process.end == AP_PROFILE_RUNNING) {
-		e = note(r, "the program was still running: this is a snapshot, taken while it counted on");
+		e = note(r, "the program was still running: this is a snapshot, taken while it "
+			    "counted on");
 	}
 	if (e == 0 && h->inert_reason) {
-		e = note(r, "recording stopped after the start: %s", strerror((int)h->inert_reason));
+		e = note(r, "recording stopped after the start: %s",
+			 strerror((int)h->inert_reason));
 	}
 	if (e == 0 && (h->flags & AP_SPOOL_FROZEN)) {
 		e = note(r, "the profile's memory could not grow any more");
@@ -121,8 +123,9 @@ static int note_clock(struct ap_reader *r)
 	if (fabsl(off) <= RATE_OFF_MOST) {
 		return 0;
 	}
-	return note(r, "the clock ran %+.2Lf %% off its first estimate: percentiles are off by as much",
-		    100 * off);
+	return note(
+		r, "the clock ran %+.2Lf %% off its first estimate: percentiles are off by as much",
+		100 * off);
 }
 
 int ap_reader_notes(struct ap_reader *r)

@@ -33,12 +33,15 @@ static void list_call(const struct ap_reader *r, const struct ap_frame *frame, u
 	*ret = (struct ap_profile_open_call){
 		.node = frame->node,
 		.function = r->profile->nodes[frame->node].function,
-		.age_ns = (int64_t)(now - frame->start) > 0 ? ap_reader_duration(r, now - frame->start) : 0,
+		.age_ns = (int64_t)(now - frame->start) > 0
+				  ? ap_reader_duration(r, now - frame->start)
+				  : 0,
 		.inherited = frame->flags & AP_FRAME_INHERITED,
 	};
 }
 
-static int close_thread(struct ap_reader *r, struct ap_reader_thread *t, struct ap_profile_thread *to)
+static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
+			struct ap_profile_thread *to)
 {
 	/* Events may be younger than the announced end: other threads ran on for a moment. */
 	const uint64_t now = later(r->end_ticks, t->fold.last_ticks) - t->fold.gap_ticks;

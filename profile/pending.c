@@ -17,8 +17,9 @@ static bool find_position(const struct ap_ring *ring, uint64_t fold, uint64_t *r
 	return *ret <= last->base + last->slots;
 }
 
-static int fold_slots(struct ap_reader *r, struct ap_reader_thread *t, const struct ap_ring_chunk *chunk,
-		      const struct ap_event *events, uint32_t reserved)
+static int fold_slots(struct ap_reader *r, struct ap_reader_thread *t,
+		      const struct ap_ring_chunk *chunk, const struct ap_event *events,
+		      uint32_t reserved)
 {
 	uint32_t i = t->position > chunk->base ? (uint32_t)(t->position - chunk->base) : 0;
 
@@ -36,8 +37,8 @@ static int fold_slots(struct ap_reader *r, struct ap_reader_thread *t, const str
 	return 0;
 }
 
-static int fold_chunk(struct ap_reader *r, struct ap_reader_thread *t, const struct ap_ring *ring, size_t i,
-		      struct ap_event *events)
+static int fold_chunk(struct ap_reader *r, struct ap_reader_thread *t, const struct ap_ring *ring,
+		      size_t i, struct ap_event *events)
 {
 	const struct ap_ring_chunk *chunk = &ring->chunks[i];
 	const bool is_last = ring->whole && i == ring->n - 1;

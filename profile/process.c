@@ -44,7 +44,8 @@ static int take_texts(struct ap_reader *r)
 		e = take_text(r, &r->hdr.output, &p->output);
 	}
 	if (e == 0) {
-		e = take_lines(r, &r->hdr.options_ignored, &q->options_ignored, &q->options_ignored_n);
+		e = take_lines(r, &r->hdr.options_ignored, &q->options_ignored,
+			       &q->options_ignored_n);
 	}
 	return e == 0 ? take_lines(r, &r->hdr.notes, &q->notes, &q->notes_n) : e;
 }
@@ -141,6 +142,12 @@ static int count_threads(struct ap_reader *r)
 	return 0;
 }
 
+/* The loader's and our own start are no part of the profile's time either. */
+static uint64_t cpu_since_start(const struct ap_spool_header *h)
+{
+	return h->usage.cpu_ns > h->cpu_start_ns ? h->usage.cpu_ns - h->cpu_start_ns : 0;
+}
+
 static void take_figures(struct ap_reader *r)
 {
 	const struct ap_spool_header *h = &r->hdr;
@@ -153,7 +160,7 @@ static void take_figures(struct ap_reader *r)
 	p->parent_spool_id = h->parent_spool_id;
 	p->start_unix_ns = h->start_unix_ns;
 	p->duration_ns = ap_reader_between(r, h->clock_first.ticks, r->end_ticks);
-	p->cpu_ns = h->usage.cpu_ns;
+	p->cpu_ns = cpu_since_start(h);
 	p->max_rss_bytes = h->usage.max_rss_bytes;
 	p->threads_created = h->threads_created;
 	p->processes_created = h->processes_created;
@@ -172,7 +179,8 @@ static void take_costs(struct ap_reader *r)
 		calls += (double)r->profile->functions[i].calls;
 	}
 	q->hook_ns = (double)(h->hook_ticks_x1000 * r->ns_per_tick / 1000);
-	q->overhead_pct = h->usage.cpu_ns ? 100 * calls * q->hook_ns / (double)h->usage.cpu_ns : 0;
+	const uint64_t cpu_ns = r->profile->process.cpu_ns;
+	q->overhead_pct = cpu_ns ? 100 * calls * q->hook_ns / (double)cpu_ns : 0;
 	q->degraded = h->degraded;
 	q->folds = h->folds;
 	q->memory_used_bytes = ap_header_used_bytes(h);

@@ -12,7 +12,7 @@
 static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
 	static int (*const steps[])(struct ap_reader *) = {
-		ap_reader_header, ap_reader_tables,  ap_reader_counters,
+		ap_reader_header,  ap_reader_tables,  ap_reader_counters,
 		ap_reader_threads, ap_reader_pending, ap_reader_open_calls,
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
@@ -59,8 +59,8 @@ int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_kno
 	return 0;
 }
 
-int ap_profile_open(const char *path, const struct ap_profile_known_end *known, struct ap_profile **ret,
-		    struct ap_profile_error *error)
+int ap_profile_open(const char *path, const struct ap_profile_known_end *known,
+		    struct ap_profile **ret, struct ap_profile_error *error)
 {
 	void *bytes = NULL;
 	size_t bytes_n;

@@ -61,6 +61,7 @@ struct ap_profile_node {
 	uint32_t parent;   /* node id; 0 for roots and unused ids */
 	uint32_t function; /* index into functions */
 	bool recursive;    /* the function is already on the path */
+	bool inherited;    /* stands for an open frame of the parent process: no calls of ours */
 	bool used;
 	uint64_t calls;
 	uint64_t open_calls;

@@ -43,14 +43,14 @@ enum ap_damage {
 /** Sums of one node over all shards and what the reader folded; parallel to the model's nodes. */
 struct ap_node_sum {
 	uint64_t calls; /* closed ones, leaf or not; in the end also those closed by the reader */
-	uint64_t open;  /* of these: closed by the reader because the profile ended */
+	uint64_t open;	/* of these: closed by the reader because the profile ended */
 	uint64_t sum_ticks;
 	uint64_t outer_ticks; /* modulo 2^64 while shards are added */
 	uint64_t self_ticks;
 	ap_u128 squares;
 	uint64_t min, max; /* valid with calls > 0 */
-	uint32_t depth;    /* of the path; the root has 0 */
-	bool joined;       /* (deeper), or below it */
+	uint32_t depth;	   /* of the path; the root has 0 */
+	bool joined;	   /* (deeper), or below it */
 };
 
 /** The same of one function; parallel to the model's functions. */
@@ -59,9 +59,9 @@ struct ap_function_sum {
 	ap_u128 squares;
 	uint64_t outer_ticks, self_ticks;
 	uint64_t min, max;
-	uint64_t beyond;        /* calls that were counted only */
-	uint32_t next_same;     /* another function id with the same address; 0 none */
-	bool on_path;           /* a node of the spool is a call of it */
+	uint64_t beyond;    /* calls that were counted only */
+	uint32_t next_same; /* another function id with the same address; 0 none */
+	bool on_path;	    /* a node of the spool is a call of it */
 };
 
 /** A thread of the spool while its events are folded; parallel to the model's threads. */
@@ -72,7 +72,7 @@ struct ap_reader_thread {
 	uint64_t attempted; /* events that got a slot */
 	uint64_t position;  /* events before it were folded or torn when the file was read */
 	uint64_t pending;   /* folded by the reader */
-	uint64_t holes;     /* torn, found by the reader */
+	uint64_t holes;	    /* torn, found by the reader */
 };
 
 struct ap_reader {
@@ -92,7 +92,7 @@ struct ap_reader {
 
 	struct ap_fold_counts spool_counts;  /* of the folds in the program */
 	struct ap_fold_counts reader_counts; /* of ours */
-	uint64_t spool_calls;                /* closed calls, all nodes, before our folds */
+	uint64_t spool_calls;		     /* closed calls, all nodes, before our folds */
 	uint64_t open_frames, open_inherited, open_beyond; /* in the spool, before our folds */
 	uint64_t shards_busy;
 	uint64_t end_ticks;

@@ -9,8 +9,8 @@
 
 /* Sequence numbers only grow along a chain: so it ends, whatever its references say. A lap of 0 is that of
  * a new chunk between its being linked and its first lap: no slot of it was reserved yet. */
-static bool read_chunk(struct ap_reader *r, const struct ap_reader_thread *t, const struct ap_ring *ring,
-		       ap_ref ref, struct ap_chunk *ret)
+static bool read_chunk(struct ap_reader *r, const struct ap_reader_thread *t,
+		       const struct ap_ring *ring, ap_ref ref, struct ap_chunk *ret)
 {
 	if (!ap_input_copy(&r->in, ref, 0, ret, sizeof(*ret))) {
 		return false;
@@ -75,7 +75,8 @@ bool ap_ring_events(struct ap_reader *r, const struct ap_ring_chunk *chunk, stru
 			     chunk->slots * sizeof(*ret));
 }
 
-static uint64_t address_of(const struct ap_reader *r, const struct ap_ring_chunk *chunk, uint32_t slot)
+static uint64_t address_of(const struct ap_reader *r, const struct ap_ring_chunk *chunk,
+			   uint32_t slot)
 {
 	return r->hdr.map_address + (uint64_t)chunk->ref * AP_REF_UNIT + sizeof(struct ap_chunk) +
 	       slot * sizeof(struct ap_event);
@@ -83,7 +84,8 @@ static uint64_t address_of(const struct ap_reader *r, const struct ap_ring_chunk
 
 /* A new chunk becomes the last one a moment before the cursor moves into it. Until then the cursor stands
  * at the end of the chunk before, or beyond by the few hooks that found it full. */
-static bool is_of_chunk_before(const struct ap_reader *r, const struct ap_ring *ring, uint64_t cursor)
+static bool is_of_chunk_before(const struct ap_reader *r, const struct ap_ring *ring,
+			       uint64_t cursor)
 {
 	const struct ap_ring_chunk *before = ring->n > 1 ? &ring->chunks[ring->n - 2] : NULL;
 	return before && cursor - address_of(r, before, before->slots) < OVERSHOOT_BYTES;

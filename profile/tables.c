@@ -20,7 +20,8 @@ static int open_table(struct ap_reader *r, struct ap_table *t, const struct ap_t
 	return e;
 }
 
-static int take_module(struct ap_reader *r, const struct ap_module *from, struct ap_profile_module *to)
+static int take_module(struct ap_reader *r, const struct ap_module *from,
+		       struct ap_profile_module *to)
 {
 	*to = (struct ap_profile_module){
 		.start = from->start,
@@ -50,12 +51,16 @@ static int read_modules(struct ap_reader *r, struct ap_table *t)
 	struct ap_profile *p = r->profile;
 	int e = 0;
 
+	if (t->count == 0) {
+		return 0;
+	}
 	p->modules = calloc(t->count, sizeof(*p->modules));
-	if (!p->modules && t->count) {
+	if (!p->modules) {
 		return -ENOMEM;
 	}
 	p->modules_n = t->count;
-	for (uint32_t id = ap_table_next(t, 0); id < t->count && e == 0; id = ap_table_next(t, id + 1)) {
+	for (uint32_t id = ap_table_next(t, 0); id < t->count && e == 0;
+	     id = ap_table_next(t, id + 1)) {
 		struct ap_module record;
 		if (ap_table_get(t, id, &record)) {
 			e = take_module(r, &record, &p->modules[id]);
@@ -93,7 +98,8 @@ static void read_functions(struct ap_reader *r, struct ap_table *t)
 		p->functions[id].kind =
 			id < AP_ID_FIRST ? AP_FUNCTION_SYNTHETIC : AP_FUNCTION_INSTRUMENTED;
 	}
-	for (uint32_t id = ap_table_next(t, AP_ID_FIRST); id < t->count; id = ap_table_next(t, id + 1)) {
+	for (uint32_t id = ap_table_next(t, AP_ID_FIRST); id < t->count;
+	     id = ap_table_next(t, id + 1)) {
 		struct ap_function record;
 		if (ap_table_get(t, id, &record)) {
 			take_function(r, id, &record);
@@ -120,6 +126,7 @@ static void take_node(struct ap_reader *r, uint32_t id, const struct ap_node *fr
 	p->nodes[id].parent = from->parent;
 	p->nodes[id].function = from->function;
 	p->nodes[id].used = true;
+	p->nodes[id].inherited = from->address & AP_NODE_INHERITED;
 	r->function_sums[from->function].on_path = true;
 	ap_model_path(r, id);
 	/* Below "(deeper)" the path is unknown: such a call may well be an inner one. */
@@ -133,7 +140,8 @@ static void read_nodes(struct ap_reader *r, struct ap_table *t)
 		r->profile->nodes[id].used = true;
 		ap_model_path(r, id);
 	}
-	for (uint32_t id = ap_table_next(t, AP_ID_FIRST); id < t->count; id = ap_table_next(t, id + 1)) {
+	for (uint32_t id = ap_table_next(t, AP_ID_FIRST); id < t->count;
+	     id = ap_table_next(t, id + 1)) {
 		struct ap_node record;
 		if (ap_table_get(t, id, &record)) {
 			take_node(r, id, &record);
@@ -155,7 +163,8 @@ int ap_reader_tables(struct ap_reader *r)
 
 	int e = open_table(r, &modules, &ap_table_modules, h->module_blocks, h->modules);
 	if (e == 0) {
-		e = open_table(r, &functions, &ap_table_functions, h->function_blocks, h->functions);
+		e = open_table(r, &functions, &ap_table_functions, h->function_blocks,
+			       h->functions);
 	}
 	if (e == 0) {
 		e = open_table(r, &nodes, &ap_table_nodes, h->node_blocks, h->nodes);

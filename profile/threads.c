@@ -46,7 +46,8 @@ static void check_frames(struct ap_reader *r, struct ap_fold *fold)
 static int read_frames(struct ap_reader *r, struct ap_reader_thread *t)
 {
 	const uint32_t depth = AP_FOLD_DEPTH(t->record.fold);
-	const uint32_t room = t->record.frames_max < AP_MAX_FRAMES ? t->record.frames_max : AP_MAX_FRAMES;
+	const uint32_t room =
+		t->record.frames_max < AP_MAX_FRAMES ? t->record.frames_max : AP_MAX_FRAMES;
 	const uint32_t n = depth < room ? depth : room;
 
 	r->open_frames += n;
@@ -113,7 +114,8 @@ static int read_threads(struct ap_reader *r, struct ap_table *table)
 int ap_reader_threads(struct ap_reader *r)
 {
 	struct ap_table table;
-	int e = ap_table_open(&table, &r->in, &ap_table_threads, r->hdr.thread_blocks, r->hdr.threads);
+	int e = ap_table_open(&table, &r->in, &ap_table_threads, r->hdr.thread_blocks,
+			      r->hdr.threads);
 
 	if (table.clamped) {
 		ap_reader_damage(r, AP_DAMAGE_COUNT);
@@ -122,7 +124,8 @@ int ap_reader_threads(struct ap_reader *r)
 		add_retired(r);
 		e = read_threads(r, &table);
 	} else if (e == -EBADMSG) {
-		ap_reader_fail(r->error, "corrupt spool: the thread table lies outside of the file");
+		ap_reader_fail(r->error,
+			       "corrupt spool: the thread table lies outside of the file");
 	}
 	ap_table_close(&table);
 	return e;

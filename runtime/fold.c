@@ -245,7 +245,8 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b, struct a
 						       uint64_t function, uint64_t key)
 {
 	const uint64_t address = function << AP_FUNCTION_SHIFT;
-	const bool direct = b->depth && !((b->frames[b->depth - 1].word ^ function) & AP_EVENT_FUNCTION_MASK);
+	const struct ap_frame *top = b->depth ? &b->frames[b->depth - 1] : NULL;
+	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) && !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
 	const uint32_t node = direct ? b->node : ap_node_child(b->c, b->node, address, b->last);
 	entry->key = key;
 	entry->node = node;
@@ -399,7 +400,7 @@ static uint32_t reserved_slots(const struct ap_control *c, const struct ap_threa
 }
 
 /* Return: is the chunk wholly folded? */
-static bool fold_chunk(struct batch *b, ap_ref ref, bool tear)
+static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear)
 {
 	const struct ap_chunk *chunk = ap_at(b->c, ref);
 	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
@@ -407,15 +408,16 @@ static bool fold_chunk(struct batch *b, ap_ref ref, bool tear)
 	const uint64_t lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
 	const uint32_t n = reserved_slots(b->c, b->thread, ref);
 	const uint32_t from = (AP_FOLD_POSITION(b->thread->fold) - (uint32_t)base) & 0x7fffffffu;
-	uint32_t i = from;
+	uint32_t i = from, torn = 0;
 	while (i < n) {
 		i = fold_run(b, events, i, n, lap, base);
-		if (i >= n || !tear)
+		if (i >= n || tear == AP_TEAR_NONE || (tear == AP_TEAR_OLD && ref == b->thread->last_chunk))
 			break;
+		torn++;
 		b->thread->torn++; /* reserved by a hook that will never come back */
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);
 	}
-	b->thread->folded += i - (from < i ? from : i);
+	b->thread->folded += i > from ? i - from - torn : 0;
 	return i >= chunk->slots;
 }
 
@@ -458,7 +460,7 @@ static void count_fold(struct ap_control *c, uint64_t ticks, uint64_t events)
 	__atomic_fetch_add(&c->header->fold_events, events, __ATOMIC_RELAXED);
 }
 
-void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, bool tear)
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, enum ap_tear tear)
 {
 	const uint64_t start = ap_ticks(), folded = thread->folded;
 	struct batch b;

@@ -10,6 +10,7 @@
 #include "runtime/sys.h"
 
 #define PRESSURE_SMALL_CHUNKS 128 /* of 256 */
+#define TEAR_AFTER 8 /* chunks */
 #define PRESSURE_YIELD 96
 #define YIELDS 100
 #define ATTENDANT_AGE_NS 200000000ull
@@ -111,19 +112,29 @@ static bool last_chunk_folded(const struct ap_control *c, const struct ap_thread
 	return thread->first_chunk == thread->last_chunk && done >= chunk->slots;
 }
 
+/* A hole belongs to a hook that a handler interrupted and that may still come back: chunks behind it wait. It is
+ * given up when many wait (a handler that never returned), or when memory is short. */
+static bool lags_far(const struct ap_control *c, const struct ap_thread *thread)
+{
+	uint32_t waiting = 0;
+	for (ap_ref ref = thread->first_chunk; ref != thread->last_chunk && waiting < TEAR_AFTER; waiting++)
+		ref = ((const struct ap_chunk *)ap_at(c, ref))->next;
+	return waiting >= TEAR_AFTER || ap_space_pressure(c) >= PRESSURE_SMALL_CHUNKS;
+}
+
 /* The chunk is full. Return: is there room again? */
 static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard *shard)
 {
 	struct ap_thread *thread = ctl->thread;
 	const struct ap_chunk *last = ap_at(c, thread->last_chunk);
 	if (shard)
-		ap_fold(c, shard, thread, thread->first_chunk != thread->last_chunk);
+		ap_fold(c, shard, thread, lags_far(c, thread) ? AP_TEAR_OLD : AP_TEAR_NONE);
 	if (!shard || !last_chunk_folded(c, thread)) {
 		if (append_chunk(c, ctl, last->slots))
 			return true;
 		if (!shard)
 			return false;
-		ap_fold(c, shard, thread, true); /* no memory to wait in: the hole is given up */
+		ap_fold(c, shard, thread, AP_TEAR_ALL); /* no memory to wait in: the hole is given up */
 	}
 	const uint32_t slots = next_slots(c, ctl, last->slots);
 	const ap_ref old = thread->last_chunk;
@@ -136,13 +147,18 @@ static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard 
 	return true;
 }
 
+static void read_thread_cpu(struct ap_ctl *ctl)
+{
+	ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ctl->cpu_start_ns;
+}
+
 /* Clocks that cost system calls are read now and then only. */
 static void read_clocks(struct ap_control *c, struct ap_ctl *ctl)
 {
 	const uint64_t now = ap_ticks();
 	if (now - ctl->cpu_read_ticks > ap_ticks_of_ns(CPU_READ_NS)) {
 		ctl->cpu_read_ticks = now;
-		ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		read_thread_cpu(ctl);
 	}
 	if (now - c->usage_ticks > ap_ticks_of_ns(USAGE_NS)) {
 		c->usage_ticks = now;
@@ -264,7 +280,7 @@ static void flush_body(void *argument)
 {
 	struct slow *s = argument;
 	struct ap_thread *thread = ap_self->thread;
-	ap_fold(s->c, s->shard, thread, s->word);
+	ap_fold(s->c, s->shard, thread, s->word ? AP_TEAR_ALL : AP_TEAR_NONE);
 	if (s->word)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
 }
@@ -281,7 +297,7 @@ void ap_flush(bool leave)
 		on_shard_stack(s.shard, c, flush_body, &s);
 		ap_shard_release(s.shard);
 	}
-	ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	read_thread_cpu(ctl);
 	if (leave)
 		ap_thread_release(c, ctl);
 	ap_signals_restore(mask);

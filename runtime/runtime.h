@@ -39,6 +39,7 @@ struct ap_ctl {
 	uint32_t growth;          /* slots of the next chunk */
 	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
 	uint64_t cpu_read_ticks;
+	uint64_t cpu_start_ns;
 };
 
 /** The calling thread's control; points to an empty one before its first event and after its end. */
@@ -47,7 +48,7 @@ extern struct ap_ctl ap_no_ctl;
 /** Set by a fork prepared through pthread_atfork: the thread's ring was folded, its frames are exact. */
 extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
 
-#define AP_FREE_LISTS 16 /* by power of two of the size in refs */
+#define AP_FREE_LISTS 32 /* by power of two of the size in refs */
 
 /** State of this process; wiped by a fork. */
 struct ap_control {
@@ -201,10 +202,15 @@ void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j);
 bool ap_shard_self_wanted(struct ap_control *c);
 
 /* fold.c */
-/** ap_fold() - fold a thread's finished events into @shard.
- * @final: also close open frames at @end_ticks (the thread has ended).
- * Slow path; wait-free. */
-void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, bool tear);
+/** Which holes (slots reserved and not stored) a fold gives up and counts as torn; it stops at the others. */
+enum ap_tear {
+	AP_TEAR_NONE,
+	AP_TEAR_OLD, /* those in chunks that are not the last */
+	AP_TEAR_ALL,
+};
+/** ap_fold() - fold a thread's finished events into @shard. Slow path; wait-free. */
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, enum ap_tear tear);
+/** ap_fold_close_all() - close all open frames: the thread has ended. */
 void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks);
 
 /* ring.c */

@@ -111,6 +111,7 @@ static void write_identity(struct ap_control *c)
 	h->spool_id = ap_runtime.spool_id;
 	read_boot_id(h->boot_id);
 	h->start_unix_ns = ap_clock_ns(CLOCK_REALTIME);
+	h->cpu_start_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	h->clock_kind = ap_runtime.clock_kind;
 	h->ticks_per_s = ap_runtime.ticks_per_s;
 	ap_clock_pair(&h->clock_first);

@@ -175,7 +175,7 @@ static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function
 {
 	for (uint32_t i = 0; node > AP_ID_FORKED && i <= AP_MAX_PATH_DEPTH; i++) {
 		const struct ap_node *n = ap_node_at(c, node);
-		if (n->function == function)
+		if (n->function == function && !(n->address & AP_NODE_INHERITED))
 			return true;
 		node = n->parent;
 	}
@@ -185,7 +185,7 @@ static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function
 static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 {
 	struct ap_spool_header *h = c->header;
-	const uint32_t function = function_of(c, l->address, l->ticks);
+	const uint32_t function = function_of(c, l->address & AP_NODE_ADDRESS_MASK, l->ticks);
 	if (function == AP_ID_OTHER)
 		return 0;
 	const uint32_t id = take_id(&h->nodes, h->max_nodes);

@@ -241,6 +241,7 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
 	ctl->thread = thread;
+	ctl->cpu_start_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	publish(c, ctl);
 	return true;
 }
@@ -322,7 +323,7 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 		const uint64_t address = ap_event_address(frames[i].word);
 		*frame = frames[i];
 		if (!(frames[i].flags & AP_FRAME_INNER))
-			node = address ? ap_node_child(c, node, address, thread->start_ticks) : (uint32_t)AP_ID_FORKED;
+			node = address ? ap_node_child(c, node, address | AP_NODE_INHERITED, thread->start_ticks) : (uint32_t)AP_ID_FORKED;
 		frame->node = node;
 		frame->start = thread->start_ticks;
 		frame->child_ticks = 0;

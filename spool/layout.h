@@ -184,6 +184,7 @@ struct ap_spool_header {
 	uint64_t spool_id;        /* random */
 	uint8_t boot_id[16];
 	uint64_t start_unix_ns;
+	uint64_t cpu_start_ns; /* CPU time of the process when the profile began: usage.cpu_ns counts from before */
 
 	/* Clock. ticks_per_s is the first estimate; readers refit from the two pairs when they are far apart. */
 	uint64_t ticks_per_s;
@@ -283,6 +284,10 @@ struct ap_node {
 };
 
 #define AP_NODE_STALE (1ull << 63)
+/* Part of the address of a node that a forked child took over with an open frame: calls of its own have nodes
+ * of their own, and such a node makes nobody recursive. */
+#define AP_NODE_INHERITED (1ull << 62)
+#define AP_NODE_ADDRESS_MASK ((1ull << 62) - 1)
 
 enum ap_node_flags {
 	AP_NODE_RECURSIVE = 1u << 0, /* the function is already on the path: adds nothing to its total */

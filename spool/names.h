@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* spool/names.h - where spools live and what the files there are called.
  *
- * Seen by both sides, so that the program and `autoprof` look in the same place: no allocation, no stdio,
- * and only one stat(). The directory is DIR: option dir=, else $XDG_RUNTIME_DIR/autoprof when
- * that variable names a directory of ours, else /dev/shm/autoprof-UID. In it:
+ * Seen by both sides, so that the program and `autoprof` look in the same place: no allocation,
+ * no stdio, and only one stat(). The directory is DIR: option dir=, else
+ * $XDG_RUNTIME_DIR/autoprof when that variable names a directory of ours, else
+ * /dev/shm/autoprof-UID. In it:
  *
  *   <pid>.<16 hex digits>.spool   one profile, one process
  *   log                           one line for each thing that went wrong
@@ -20,8 +21,9 @@
 #define AP_SPOOL_SUFFIX ".spool"
 #define AP_LOG_NAME "log"
 #define AP_RUN_PREFIX "run-"
-#define AP_RUN_LIBRARY "libautoprof.so" /* a link in a run directory: LD_PRELOAD cannot quote paths */
-#define AP_DIR_NAME "/autoprof"         /* below $XDG_RUNTIME_DIR */
+/* A link in a run directory: LD_PRELOAD cannot quote paths. */
+#define AP_RUN_LIBRARY "libautoprof.so"
+#define AP_DIR_NAME "/autoprof"		       /* below $XDG_RUNTIME_DIR */
 #define AP_SHM_DIR_PREFIX "/dev/shm/autoprof-" /* followed by the uid */
 #define AP_DEFAULT_OUTPUT "autoprof.%e.%p.txt"
 
@@ -79,7 +81,8 @@ static inline int ap_names_fit(const struct ap_names_text *text)
 }
 
 /** ap_names_spool() - "DIR/PID.HEX.spool". Return: 0 or -ENAMETOOLONG. */
-static inline int ap_names_spool(char *ret, size_t size, const char *dir, uint32_t pid, uint64_t spool_id)
+static inline int ap_names_spool(char *ret, size_t size, const char *dir, uint32_t pid,
+				 uint64_t spool_id)
 {
 	struct ap_names_text text = {ret, size, 0};
 
@@ -103,7 +106,8 @@ static inline int ap_names_log(char *ret, size_t size, const char *dir)
 }
 
 /** ap_names_run_dir() - "DIR/run-PID-HEX". Return: 0 or -ENAMETOOLONG. */
-static inline int ap_names_run_dir(char *ret, size_t size, const char *dir, uint32_t pid, uint64_t random)
+static inline int ap_names_run_dir(char *ret, size_t size, const char *dir, uint32_t pid,
+				   uint64_t random)
 {
 	struct ap_names_text text = {ret, size, 0};
 
@@ -115,7 +119,8 @@ static inline int ap_names_run_dir(char *ret, size_t size, const char *dir, uint
 	return ap_names_fit(&text);
 }
 
-/** ap_names_number() - digits at @text; @ret_end is where they stop. Return: the number; 0 for none. */
+/** ap_names_number() - digits at @text; @ret_end is where they stop. Return: the number; 0 for
+ * none. */
 static inline uint32_t ap_names_number(const char *text, const char **ret_end)
 {
 	uint64_t value = 0;
@@ -148,7 +153,8 @@ static inline bool ap_names_same(const char *a, const char *b)
 	return *a == *b;
 }
 
-/** ap_names_spool_pid() - the pid in the name of a spool file (no directory); 0: not such a name. */
+/** ap_names_spool_pid() - the pid in the name of a spool file (no directory); 0: not such a
+ * name. */
 static inline uint32_t ap_names_spool_pid(const char *name)
 {
 	const char *end;
@@ -179,8 +185,8 @@ static inline uint32_t ap_names_run_pid(const char *name)
  * ap_names_default_dir() - the directory when no option names one
  * @xdg: value of XDG_RUNTIME_DIR, or NULL
  *
- * A variable that is relative, or names something that is not a directory of @uid (after `su`), is passed
- * over. The directory itself may not exist yet. Return: 0 or -ENAMETOOLONG. */
+ * A variable that is relative, or names something that is not a directory of @uid (after `su`),
+ * is passed over. The directory itself may not exist yet. Return: 0 or -ENAMETOOLONG. */
 static inline int ap_names_default_dir(char *ret, size_t size, const char *xdg, uint32_t uid)
 {
 	struct ap_names_text text = {ret, size, 0};
@@ -201,8 +207,8 @@ static inline int ap_names_default_dir(char *ret, size_t size, const char *xdg, 
 	return ap_names_fit(&text);
 }
 
-/** ap_names_check_dir() - may spools live in a directory with this lstat()? Return: 0; -ELOOP a symbolic link;
- * -ENOTDIR; -EPERM owned by another; -EACCES open to others. */
+/** ap_names_check_dir() - may spools live in a directory with this lstat()? Return: 0; -ELOOP a
+ * symbolic link; -ENOTDIR; -EPERM owned by another; -EACCES open to others. */
 static inline int ap_names_check_dir(const struct stat *st, uint32_t uid)
 {
 	if (S_ISLNK(st->st_mode)) {

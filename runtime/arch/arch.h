@@ -5,6 +5,7 @@
  *  ap_arch_reserve(p)       *p += 16, returns the old value: one instruction, so that a handler on the same
  *                           thread sees it done or not begun; not atomic between threads
  *  ap_arch_stack_pointer()  of the calling function
+ *  ap_arch_caller_sp()      its caller's, at the call
  *  ap_arch_call_on_stack()  call a function with another stack
  *  ap_arch_syscall()        raw system call
  *  ap_arch_clock_fixed()    does the time stamp run at one rate always?
@@ -15,6 +16,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* A macro: it means the function that it stands in. */
+#define ap_arch_caller_sp() ((uint64_t)__builtin_dwarf_cfa())
 
 #if defined(__x86_64__)
 #include "runtime/arch/x86_64.h"
