@@ -25,12 +25,14 @@ static void count(struct ap_collect *collect, const struct ap_published *publish
 		return;
 	}
 	if (!collect->others && published->files_n) {
-		snprintf(collect->first_other, sizeof(collect->first_other), "%s", published->files[0]);
+		snprintf(collect->first_other, sizeof(collect->first_other), "%s",
+			 published->files[0]);
 	}
 	collect->others += published->files_n;
 }
 
-static void publish(struct ap_collect *collect, const char *spool, const struct ap_profile_known_end *end, bool root)
+static void publish(struct ap_collect *collect, const char *spool,
+		    const struct ap_profile_known_end *end, bool root)
 {
 	static struct ap_published published;
 	const struct ap_publish what = {
@@ -42,7 +44,8 @@ static void publish(struct ap_collect *collect, const char *spool, const struct 
 
 	const int r = ap_publish(&what, &published);
 	if (r < 0 || published.outcome == AP_PUBLISH_FAILED) {
-		ap_complain("no report of '%s': %s", spool, r < 0 ? strerror(-r) : published.problem);
+		ap_complain("no report of '%s': %s", spool,
+			    r < 0 ? strerror(-r) : published.problem);
 		collect->failed++;
 		return;
 	}
@@ -67,7 +70,8 @@ static void collect_dead(struct ap_collect *collect, const struct ap_store_entry
 			ap_page_end(page);
 			end = NULL; /* that of what came after it */
 		}
-		collect->inert_reason = page->inert_reason ? (int)page->inert_reason : collect->inert_reason;
+		collect->inert_reason =
+			page->inert_reason ? (int)page->inert_reason : collect->inert_reason;
 		ap_page_close(page);
 	}
 	if (wanted) {

@@ -6,9 +6,9 @@
 #include "cli/elf_facts.h"
 
 enum ap_doctor_verdict {
-	AP_DOCTOR_WELL,     /* every call will be seen */
-	AP_DOCTOR_NOTHING,  /* it runs, and nothing is recorded */
-	AP_DOCTOR_HARM,     /* the preload would stop it or make the loader complain: leave it out */
+	AP_DOCTOR_WELL,	   /* every call will be seen */
+	AP_DOCTOR_NOTHING, /* it runs, and nothing is recorded */
+	AP_DOCTOR_HARM,	   /* the preload would stop it or make the loader complain: leave it out */
 };
 
 /** A diagnosis. Strings are constants. */

@@ -31,7 +31,8 @@ static void read_rights(int fd, struct ap_elf_facts *ret)
 	ret->setuid = st.st_mode & S_ISUID;
 	ret->setgid = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 	ret->capabilities = fgetxattr(fd, "security.capability", NULL, 0) > 0;
-	ret->secure = (ret->setuid && st.st_uid != getuid()) || (ret->setgid && st.st_gid != getgid()) ||
+	ret->secure = (ret->setuid && st.st_uid != getuid()) ||
+		      (ret->setgid && st.st_gid != getgid()) ||
 		      (ret->capabilities && getuid() != 0);
 }
 
@@ -45,7 +46,8 @@ static void read_header(Elf *elf, struct ap_elf_facts *ret)
 	const int ours = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
 	ret->elf = header.e_type == ET_EXEC || header.e_type == ET_DYN;
 	ret->bits = header.e_ident[EI_CLASS] == ELFCLASS32 ? 32 : 64;
-	ret->native = ret->bits == 64 && header.e_ident[EI_DATA] == ours && header.e_machine == NATIVE_MACHINE;
+	ret->native = ret->bits == 64 && header.e_ident[EI_DATA] == ours &&
+		      header.e_machine == NATIVE_MACHINE;
 }
 
 static void read_segments(int fd, Elf *elf, struct ap_elf_facts *ret)
@@ -79,7 +81,8 @@ static void see_needed(const char *name, struct ap_elf_facts *ret)
 	}
 }
 
-static void read_needed(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, struct ap_elf_facts *ret)
+static void read_needed(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+			struct ap_elf_facts *ret)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	GElf_Dyn entry;
@@ -103,7 +106,8 @@ static void see_symbol(const char *name, bool defined, struct ap_elf_facts *ret)
 	}
 }
 
-static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, struct ap_elf_facts *ret)
+static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+			 struct ap_elf_facts *ret)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	GElf_Sym symbol;
@@ -125,7 +129,8 @@ static void read_sections(Elf *elf, struct ap_elf_facts *ret)
 	GElf_Shdr header;
 
 	(void)elf_getshdrstrndx(elf, &names);
-	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section;
+	     section = elf_nextscn(elf, section)) {
 		if (!gelf_getshdr(section, &header)) {
 			continue;
 		}

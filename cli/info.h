@@ -5,12 +5,14 @@
 
 #include "monitor/store.h"
 
-/** ap_info_spool() - identity, life, clock, memory, modules of a spool. Complains; return: 0 or a negative errno. */
+/** ap_info_spool() - identity, life, clock, memory, modules of a spool. Complains; return: 0 or
+ * a negative errno. */
 int ap_info_spool(const struct ap_store_entry *entry);
-/** ap_info_program() - the doctor: will the profile of this program be complete? Return: as above. */
+/** ap_info_program() - the doctor: will the profile of this program be complete? Return: as
+ * above. */
 int ap_info_program(const char *path);
-/** ap_info_environment() - directory, log, options, library. Return: 0, or a negative errno when no program
- * started here would be profiled. */
+/** ap_info_environment() - directory, log, options, library. Return: 0, or a negative errno when
+ * no program started here would be profiled. */
 int ap_info_environment(const char *dir_option);
 
 /** ap_info_line() - "name:   value" with the value's bytes escaped. */

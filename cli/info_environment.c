@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/info_environment.c - would a program that is started here be profiled? By the runtime's own rules. */
+/* cli/info_environment.c - would a program that is started here be profiled? By the runtime's
+ * own rules. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -61,9 +62,11 @@ static int print_directory(const char *dir)
 		ap_info_line("directory", "%s (made when needed)", dir);
 		return 0;
 	}
-	ap_info_line("directory", "%s%s%s", dir, r < 0 ? " CANNOT BE USED: " : "", r < 0 ? reason(r) : "");
+	ap_info_line("directory", "%s%s%s", dir, r < 0 ? " CANNOT BE USED: " : "",
+		     r < 0 ? reason(r) : "");
 	if (r == 0 && statvfs(dir, &fs) == 0) {
-		ap_info_line("free", "%s", ap_human_bytes((uint64_t)fs.f_bavail * fs.f_frsize).text);
+		ap_info_line("free", "%s",
+			     ap_human_bytes((uint64_t)fs.f_bavail * fs.f_frsize).text);
 	}
 	return r;
 }
@@ -79,7 +82,8 @@ static void print_spools(const char *dir)
 	for (size_t i = 0; i < store.n; i++) {
 		living += store.entries[i].alive;
 	}
-	ap_info_line("spools", "%zu of running processes, %zu of dead ones", living, store.n - living);
+	ap_info_line("spools", "%zu of running processes, %zu of dead ones", living,
+		     store.n - living);
 	ap_store_clear(&store);
 }
 
@@ -106,7 +110,8 @@ static void print_log(const char *dir)
 
 static void print_variables(void)
 {
-	static const char *const names[] = {"AUTOPROF_OPTIONS", "AUTOPROF_DISABLE", "LD_PRELOAD", "DEBUGINFOD_URLS"};
+	static const char *const names[] = {"AUTOPROF_OPTIONS", "AUTOPROF_DISABLE", "LD_PRELOAD",
+					    "DEBUGINFOD_URLS"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *value = getenv(names[i]);
@@ -127,7 +132,8 @@ int ap_info_environment(const char *dir_option)
 	}
 	ap_info_line("version", "%s, spools of version %u", AP_VERSION, AP_SPOOL_VERSION);
 	const int found = ap_library_find(library, sizeof(library));
-	ap_info_line("library", "%s", found < 0 ? "NOT FOUND: programs cannot be profiled" : library);
+	ap_info_line("library", "%s",
+		     found < 0 ? "NOT FOUND: programs cannot be profiled" : library);
 	r = print_directory(dir);
 	print_variables();
 	print_spools(dir);

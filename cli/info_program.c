@@ -14,16 +14,20 @@ static const char *yes(bool is)
 
 static void print_facts(const struct ap_elf_facts *facts)
 {
-	ap_info_line("kind", "%d-bit %s%s", facts->bits, facts->dynamic ? "dynamically linked" : "statically linked",
+	ap_info_line("kind", "%d-bit %s%s", facts->bits,
+		     facts->dynamic ? "dynamically linked" : "statically linked",
 		     facts->native ? "" : ", of another machine");
 	if (facts->dynamic) {
-		ap_info_line("loader", "%s (%s)", facts->interpreter, facts->musl ? "musl" : "glibc");
+		ap_info_line("loader", "%s (%s)", facts->interpreter,
+			     facts->musl ? "musl" : "glibc");
 	}
-	ap_info_line("rights", "%s%s%s%s", facts->setuid ? "setuid " : "", facts->setgid ? "setgid " : "",
-		     facts->capabilities ? "capabilities" : "",
+	ap_info_line("rights", "%s%s%s%s", facts->setuid ? "setuid " : "",
+		     facts->setgid ? "setgid " : "", facts->capabilities ? "capabilities" : "",
 		     facts->setuid || facts->setgid || facts->capabilities ? "" : "plain");
-	ap_info_line("hooks", "%s", facts->defines_hooks ? "its own __cyg_profile_func_enter"
-				    : facts->imports_hooks ? "instrumented" : "not instrumented");
+	ap_info_line("hooks", "%s",
+		     facts->defines_hooks   ? "its own __cyg_profile_func_enter"
+		     : facts->imports_hooks ? "instrumented"
+					    : "not instrumented");
 	ap_info_line("symbols", "%s%s", yes(facts->symbols), facts->symbols ? "" : " (stripped)");
 	ap_info_line("debug info", "%s", yes(facts->debug));
 	if (facts->sanitizer[0]) {
@@ -36,7 +40,8 @@ int ap_info_program(const char *path)
 	static const char *const outcomes[] = {
 		[AP_DOCTOR_WELL] = "its calls will be profiled",
 		[AP_DOCTOR_NOTHING] = "it will run, and nothing will be recorded",
-		[AP_DOCTOR_HARM] = "'autoprof run' will start it without the preload, which it does not bear",
+		[AP_DOCTOR_HARM] =
+			"'autoprof run' will start it without the preload, which it does not bear",
 	};
 	struct ap_elf_facts facts;
 

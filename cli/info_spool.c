@@ -28,7 +28,8 @@ static const char *end_name(enum ap_profile_end end)
 	return (size_t)end < sizeof(names) / sizeof(names[0]) ? names[end] : "?";
 }
 
-static void print_identity(const struct ap_store_entry *entry, const struct ap_profile_process *process)
+static void print_identity(const struct ap_store_entry *entry,
+			   const struct ap_profile_process *process)
 {
 	const time_t start = (time_t)(process->start_unix_ns / 1000000000u);
 	char stamp[64];
@@ -37,17 +38,23 @@ static void print_identity(const struct ap_store_entry *entry, const struct ap_p
 	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", localtime_r(&start, &tm));
 	ap_info_line("program", "%s", process->exe ? process->exe : "?");
 	ap_info_line("directory", "%s", process->cwd ? process->cwd : "?");
-	ap_info_line("process", "%u, child of %u, user %u", process->pid, process->ppid, process->uid);
+	ap_info_line("process", "%u, child of %u, user %u", process->pid, process->ppid,
+		     process->uid);
 	ap_info_line("spool id", "%016" PRIx64, process->spool_id);
 	if (process->parent_spool_id) {
 		ap_info_line("forked from", "%016" PRIx64, process->parent_spool_id);
 	}
 	ap_info_line("started", "%s", stamp);
-	ap_info_line("life", "%s, %s", entry->alive ? "running" : process->end == AP_PROFILE_RUNNING
-					       ? end_name(AP_PROFILE_KILLED) : end_name(process->end),
+	ap_info_line("life", "%s, %s",
+		     entry->alive			  ? "running"
+		     : process->end == AP_PROFILE_RUNNING ? end_name(AP_PROFILE_KILLED)
+							  : end_name(process->end),
 		     ap_human_ns((double)process->duration_ns).text);
-	ap_info_line("reports", "%s", process->report_wanted ? process->output && *process->output
-					       ? process->output : AP_DEFAULT_OUTPUT : "none wanted");
+	ap_info_line("reports", "%s",
+		     process->report_wanted ? process->output && *process->output
+						      ? process->output
+						      : AP_DEFAULT_OUTPUT
+					    : "none wanted");
 }
 
 static void print_events(const struct ap_profile_quality *quality)
@@ -57,9 +64,11 @@ static void print_events(const struct ap_profile_quality *quality)
 	for (size_t i = 0; i < AP_PROFILE_DROPS; i++) {
 		dropped += quality->dropped[i].events;
 	}
-	ap_info_line("events", "attempted %" PRIu64 " %s folded %" PRIu64 " + pending %" PRIu64 " + dropped %" PRIu64,
-		     quality->attempted, quality->identity_holds ? "==" : "!=", quality->folded, quality->pending,
-		     dropped);
+	ap_info_line("events",
+		     "attempted %" PRIu64 " %s folded %" PRIu64 " + pending %" PRIu64
+		     " + dropped %" PRIu64,
+		     quality->attempted, quality->identity_holds ? "==" : "!=", quality->folded,
+		     quality->pending, dropped);
 	for (size_t i = 0; i < AP_PROFILE_DROPS; i++) {
 		if (quality->dropped[i].events) {
 			ap_info_line("dropped", "%" PRIu64 " (%s)", quality->dropped[i].events,
@@ -73,11 +82,13 @@ static void print_events(const struct ap_profile_quality *quality)
 
 static void print_quality(const struct ap_profile_quality *quality)
 {
-	ap_info_line("clock", "%s, %.0f ticks/s", quality->clock ? quality->clock : "?", quality->ticks_per_s);
+	ap_info_line("clock", "%s, %.0f ticks/s", quality->clock ? quality->clock : "?",
+		     quality->ticks_per_s);
 	ap_info_line("memory", "%s of %s", ap_human_bytes(quality->memory_used_bytes).text,
 		     ap_human_bytes(quality->memory_cap_bytes).text);
 	if (quality->degraded) {
-		ap_info_line("degraded", "0x%" PRIx64 " (see the report's data quality)", quality->degraded);
+		ap_info_line("degraded", "0x%" PRIx64 " (see the report's data quality)",
+			     quality->degraded);
 	}
 	print_events(quality);
 	for (size_t i = 0; i < quality->options_ignored_n; i++) {
@@ -94,7 +105,8 @@ static void print_modules(const struct ap_profile *profile)
 		const struct ap_profile_module *module = &profile->modules[i];
 		char build_id[2 * sizeof(module->build_id) + 1] = "no build-id";
 
-		for (unsigned b = 0; b < module->build_id_bytes && b < sizeof(module->build_id); b++) {
+		for (unsigned b = 0; b < module->build_id_bytes && b < sizeof(module->build_id);
+		     b++) {
 			snprintf(build_id + 2 * b, 3, "%02x", module->build_id[b]);
 		}
 		ap_info_line("module", "%s %s%s", module->path ? module->path : "?", build_id,
@@ -113,7 +125,8 @@ static void print_header(const char *path)
 			ap_info_line("attendant", "%u", header.attendant_pid);
 		}
 		if (header.inert_reason) {
-			ap_info_line("stopped", "recording stopped: %s", strerror((int)header.inert_reason));
+			ap_info_line("stopped", "recording stopped: %s",
+				     strerror((int)header.inert_reason));
 		}
 	}
 	if (fd >= 0) {
@@ -128,7 +141,8 @@ int ap_info_spool(const struct ap_store_entry *entry)
 
 	const int r = ap_profile_open(entry->path, NULL, &profile, &error);
 	if (r < 0) {
-		ap_complain("cannot read '%s': %s", entry->path, error.text[0] ? error.text : strerror(-r));
+		ap_complain("cannot read '%s': %s", entry->path,
+			    error.text[0] ? error.text : strerror(-r));
 		return r;
 	}
 	ap_info_line("spool", "%s", entry->path);

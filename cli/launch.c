@@ -35,7 +35,8 @@ static int judge(const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
-		return errno == ENOENT || errno == ENOTDIR ? AP_EXIT_NOT_FOUND : AP_EXIT_NOT_EXECUTABLE;
+		return errno == ENOENT || errno == ENOTDIR ? AP_EXIT_NOT_FOUND
+							   : AP_EXIT_NOT_EXECUTABLE;
 	}
 	return S_ISREG(st.st_mode) && access(path, X_OK) == 0 ? 0 : AP_EXIT_NOT_EXECUTABLE;
 }
@@ -57,7 +58,8 @@ int ap_launch_find(const char *command, char *ret, size_t size)
 		if (r == 0) {
 			return 0;
 		}
-		worst = r == AP_EXIT_NOT_EXECUTABLE ? r : worst;
+		/* Directories of PATH that we may not enter hide nothing. */
+		worst = r == AP_EXIT_NOT_EXECUTABLE && access(ret, F_OK) == 0 ? r : worst;
 		if (!path[n]) {
 			break;
 		}
@@ -101,8 +103,8 @@ static void give_signals_back(void)
 }
 
 /* In the child. @error_fd closes at exec, or tells why there was none. */
-static void become(char *const *argv, const struct ap_launch_variable *variables, const sigset_t *mask,
-		   int error_fd)
+static void become(char *const *argv, const struct ap_launch_variable *variables,
+		   const sigset_t *mask, int error_fd)
 {
 	for (; variables->name; variables++) {
 		if (variables->value) {
@@ -129,7 +131,8 @@ static void block(sigset_t *ret_before)
 	sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-int ap_launch_start(char *const *argv, const struct ap_launch_variable *variables, struct ap_launch *ret)
+int ap_launch_start(char *const *argv, const struct ap_launch_variable *variables,
+		    struct ap_launch *ret)
 {
 	struct rusage own;
 	sigset_t mask;
@@ -183,7 +186,8 @@ void ap_launch_reap(struct ap_launch *launch, struct ap_launch_end *ret)
 	state.pid = 0; /* soon another's */
 	while (wait4(launch->pid, &ret->wait_status, 0, &usage) < 0 && errno == EINTR) {
 	}
-	/* Until its exec the child was a copy of us, which counts: a figure below ours says nothing. */
+	/* Until its exec the child was a copy of us, which counts: a figure below ours says
+	 * nothing. */
 	const size_t rss_bytes = (size_t)usage.ru_maxrss * 1024;
 	ret->max_rss_bytes = rss_bytes > state.own_rss_bytes ? rss_bytes : 0;
 	give_signals_back();

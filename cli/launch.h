@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/** ap_launch_find() - the file that execvp() would run. Return: 0; AP_EXIT_NOT_FOUND; AP_EXIT_NOT_EXECUTABLE. */
+/** ap_launch_find() - the file that execvp() would run. Return: 0; AP_EXIT_NOT_FOUND;
+ * AP_EXIT_NOT_EXECUTABLE. */
 int ap_launch_find(const char *command, char *ret, size_t size);
 
 /** Environment of the command: `name` gets `value`. NULL value: as it is. */
@@ -26,11 +27,14 @@ struct ap_launch {
  * ap_launch_start() - fork and exec
  * @variables: ends with a NULL name
  *
- * From here on SIGINT and SIGQUIT of the terminal, which the command gets too, leave us alone; what others
- * send to us (also SIGTERM, SIGHUP) is passed on. Return: 0, or the errno of fork() or exec(). */
-int ap_launch_start(char *const *argv, const struct ap_launch_variable *variables, struct ap_launch *ret);
+ * From here on SIGINT and SIGQUIT of the terminal, which the command gets too, leave us alone;
+ * what others send to us (also SIGTERM, SIGHUP) is passed on. Return: 0, or the errno of fork()
+ * or exec(). */
+int ap_launch_start(char *const *argv, const struct ap_launch_variable *variables,
+		    struct ap_launch *ret);
 
-/** ap_launch_wait() - until it is dead or @timeout_ms are over. Return: 1 dead, not reaped; 0 not yet. */
+/** ap_launch_wait() - until it is dead or @timeout_ms are over. Return: 1 dead, not reaped; 0
+ * not yet. */
 int ap_launch_wait(const struct ap_launch *launch, int timeout_ms);
 
 /** What was left of it. */

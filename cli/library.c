@@ -12,7 +12,8 @@
 
 #define LIBRARY "libautoprof.so"
 
-/* Relative ones begin at the program's directory. AP_LIBDIR_BELOW_PREFIX is "lib/x86_64-linux-gnu" or so. */
+/* Relative ones begin at the program's directory. AP_LIBDIR_BELOW_PREFIX is
+ * "lib/x86_64-linux-gnu" or so. */
 static const char *const places[] = {
 	LIBRARY,
 	"../lib/" LIBRARY,
@@ -41,7 +42,8 @@ int ap_library_find(char *ret, size_t size)
 	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		const bool absolute = places[i][0] == '/';
-		snprintf(path, sizeof(path), "%s%s%s", absolute ? "" : dir, absolute ? "" : "/", places[i]);
+		snprintf(path, sizeof(path), "%s%s%s", absolute ? "" : dir, absolute ? "" : "/",
+			 places[i]);
 		if (realpath(path, real) && access(real, R_OK) == 0 && strlen(real) < size) {
 			strcpy(ret, real);
 			return 0;

@@ -6,7 +6,8 @@
 #include "cli/options.h"
 
 static const struct ap_verb *const verbs[] = {
-	&ap_verb_run, &ap_verb_report, &ap_verb_info, &ap_verb_flags, &ap_verb_gc, &ap_verb_dump, &ap_verb_attend,
+	&ap_verb_run, &ap_verb_report, &ap_verb_info,	&ap_verb_flags,
+	&ap_verb_gc,  &ap_verb_dump,   &ap_verb_attend,
 };
 #define VERBS_N (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -23,7 +24,8 @@ static const struct ap_verb *find(const char *name)
 static void print_usage(FILE *out)
 {
 	fputs("usage: autoprof VERB [options] [arguments]\n\n"
-	      "A profiler for Linux programs: LD_PRELOAD it, or let `autoprof run` do so.\n\n", out);
+	      "A profiler for Linux programs: LD_PRELOAD it, or let `autoprof run` do so.\n\n",
+	      out);
 	for (size_t i = 0; i < VERBS_N; i++) {
 		if (!verbs[i]->hidden) {
 			fprintf(out, "  %-10s%s\n", verbs[i]->name, verbs[i]->summary);

@@ -14,7 +14,8 @@
 #define HELP_COLUMN 26
 #define FIRST_LONG 256 /* getopt's value of row i is FIRST_LONG + i */
 
-static const struct ap_option help_option = {"help", 'h', AP_OPTION_FLAG, 0, NULL, "print this help", NULL};
+static const struct ap_option help_option = {
+	"help", 'h', AP_OPTION_FLAG, 0, NULL, "print this help", NULL};
 
 void ap_complain(const char *format, ...)
 {
@@ -45,7 +46,8 @@ static void print_option(const struct ap_option *option)
 
 void ap_options_help(const struct ap_verb *verb)
 {
-	printf("usage: autoprof %s [options] %s\n\n%s\n\n", verb->name, verb->operands, verb->summary);
+	printf("usage: autoprof %s [options] %s\n\n%s\n\n", verb->name, verb->operands,
+	       verb->summary);
 	for (const struct ap_option *option = verb->options; option->name; option++) {
 		print_option(option);
 	}
@@ -110,8 +112,8 @@ static void complain_of_value(const struct ap_option *option, const char *text)
 {
 	ap_complain("--%s cannot be '%s'", option->name, text);
 	for (const char *const *choice = option->choices; choice && *choice; choice++) {
-		fprintf(stderr, "%s%s%s", choice == option->choices ? "          one of: " : " ", *choice,
-			choice[1] ? "" : "\n");
+		fprintf(stderr, "%s%s%s", choice == option->choices ? "          one of: " : " ",
+			*choice, choice[1] ? "" : "\n");
 	}
 }
 
@@ -129,8 +131,10 @@ static void make_tables(const struct ap_verb *verb, struct getopt_tables *ret)
 	if (verb->command) {
 		*letter++ = '+';
 	}
-	for (const struct ap_option *option = verb->options; option->name && i < MOST_OPTIONS; option++, i++) {
-		ret->longs[i] = (struct option){option->name, option->argument ? required_argument : no_argument,
+	for (const struct ap_option *option = verb->options; option->name && i < MOST_OPTIONS;
+	     option++, i++) {
+		ret->longs[i] = (struct option){option->name,
+						option->argument ? required_argument : no_argument,
 						NULL, FIRST_LONG + i};
 		if (option->letter) {
 			*letter++ = option->letter;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/options.h - verbs and their options, as tables: parsing and --help come from the same rows. */
+/* cli/options.h - verbs and their options, as tables: parsing and --help come from the same
+ * rows. */
 #ifndef AP_CLI_OPTIONS_H
 #define AP_CLI_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What `autoprof` exits with; `run` passes the program's own status on, and has 125 to 127 besides. */
+/* What `autoprof` exits with; `run` passes the program's own status on, and has 125 to 127
+ * besides. */
 enum ap_exit {
 	AP_EXIT_OK = 0,
 	AP_EXIT_TROUBLE = 2,
@@ -16,11 +18,11 @@ enum ap_exit {
 };
 
 enum ap_option_kind {
-	AP_OPTION_FLAG,   /* bool */
-	AP_OPTION_TEXT,   /* const char * */
+	AP_OPTION_FLAG,	  /* bool */
+	AP_OPTION_TEXT,	  /* const char * */
 	AP_OPTION_NUMBER, /* unsigned */
 	AP_OPTION_CHOICE, /* unsigned: index into choices */
-	AP_OPTION_LIST,   /* struct ap_option_list */
+	AP_OPTION_LIST,	  /* struct ap_option_list */
 };
 
 /** Values of an option that may be repeated. */
@@ -33,10 +35,10 @@ struct ap_option_list {
 /** One option. The table ends with a NULL name. */
 struct ap_option {
 	const char *name;
-	char letter;                /* 0: long only */
+	char letter; /* 0: long only */
 	enum ap_option_kind kind;
-	size_t offset;              /* of its value in the verb's struct */
-	const char *argument;       /* its name in the help; NULL for flags */
+	size_t offset;	      /* of its value in the verb's struct */
+	const char *argument; /* its name in the help; NULL for flags */
 	const char *help;
 	const char *const *choices; /* NULL-terminated */
 };
@@ -49,12 +51,12 @@ struct ap_verb {
 	const struct ap_option *options;
 	bool command; /* the first operand begins a command: what follows is not ours */
 	bool hidden;
-	int trouble;  /* exit status of a usage error */
+	int trouble; /* exit status of a usage error */
 	int (*run)(const struct ap_verb *verb, int argc, char **argv);
 };
 
-extern const struct ap_verb ap_verb_run, ap_verb_report, ap_verb_info, ap_verb_flags, ap_verb_gc, ap_verb_dump,
-	ap_verb_attend;
+extern const struct ap_verb ap_verb_run, ap_verb_report, ap_verb_info, ap_verb_flags, ap_verb_gc,
+	ap_verb_dump, ap_verb_attend;
 
 /**
  * ap_options_parse() - read a verb's options into its zeroed struct
@@ -63,7 +65,8 @@ extern const struct ap_verb ap_verb_run, ap_verb_report, ap_verb_info, ap_verb_f
  *
  * Prints the help when asked to, and what is wrong with an option.
  * Return: index of the first operand in @argv, or -1. */
-int ap_options_parse(const struct ap_verb *verb, int argc, char **argv, void *into, int *ret_status);
+int ap_options_parse(const struct ap_verb *verb, int argc, char **argv, void *into,
+		     int *ret_status);
 
 /** ap_options_help() - usage, summary and options of a verb on stdout. */
 void ap_options_help(const struct ap_verb *verb);

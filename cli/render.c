@@ -58,7 +58,8 @@ static int run_job(struct job *job)
 	struct stat st = {0};
 
 	(void)stat(job->what->load.spool, &st);
-	const struct ap_guard_limits limits = {.extra_memory_bytes = (uint64_t)st.st_blocks * 512 * 4};
+	const struct ap_guard_limits limits = {.extra_memory_bytes =
+						       (uint64_t)st.st_blocks * 512 * 4};
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {
 		return r;
@@ -75,7 +76,8 @@ static void complain_of(const struct job *job, int r)
 	const ssize_t n = r > 0 ? pread(job->error_fd, why, sizeof(why) - 1, 0) : 0;
 
 	why[n > 0 ? n : 0] = 0;
-	ap_complain("cannot read '%s': %s", job->what->load.spool, n > 0 ? why : "the reporter died");
+	ap_complain("cannot read '%s': %s", job->what->load.spool,
+		    n > 0 ? why : "the reporter died");
 }
 
 static int copy(int fd, FILE *out)
@@ -97,7 +99,8 @@ static int copy(int fd, FILE *out)
 
 int ap_render(const struct ap_render *what, FILE *out)
 {
-	struct job job = {what, memfd_create("report", MFD_CLOEXEC), memfd_create("error", MFD_CLOEXEC), false};
+	struct job job = {what, memfd_create("report", MFD_CLOEXEC),
+			  memfd_create("error", MFD_CLOEXEC), false};
 	int r = -ENOMEM;
 
 	if (job.text_fd >= 0 && job.error_fd >= 0) {

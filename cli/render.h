@@ -16,10 +16,12 @@ struct ap_render {
 	const struct ap_writer *writer;
 };
 
-/** ap_render() - write the report to @out, whole or not at all. Complains; return: 0 or a negative errno. */
+/** ap_render() - write the report to @out, whole or not at all. Complains; return: 0 or a
+ * negative errno. */
 int ap_render(const struct ap_render *what, FILE *out);
 
-/** ap_render_file() - the same to a file, which is never one that exists; @quiet: do not say which. */
+/** ap_render_file() - the same to a file, which is never one that exists; @quiet: do not say
+ * which. */
 int ap_render_file(const struct ap_render *what, const char *path, bool quiet);
 
 /** ap_render_color() - is color wanted on stdout? A terminal, and no NO_COLOR. */

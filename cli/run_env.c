@@ -33,10 +33,12 @@ static int make_directory(const char *option, char *ret, size_t size)
 	r = r < 0 ? r : check_directory(dir);
 	if (r < 0) {
 		ap_complain("cannot use directory '%s': %s", dir,
-			    r == -EACCES ? "others may enter it (its mode should be 0700)" : strerror(-r));
+			    r == -EACCES ? "others may enter it (its mode should be 0700)"
+					 : strerror(-r));
 		return r;
 	}
-	if (!realpath(dir, real) || getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+	if (!realpath(dir, real) ||
+	    getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
 		return -errno;
 	}
 	r = ap_names_run_dir(ret, size, real, (uint32_t)getpid(), random);
@@ -69,16 +71,19 @@ static int make_preload(struct ap_run_env *env)
 		return 0;
 	}
 	if (ap_library_find(library, sizeof(library)) < 0) {
-		ap_complain("libautoprof.so is not where it should be; is autoprof installed whole?");
+		ap_complain(
+			"libautoprof.so is not where it should be; is autoprof installed whole?");
 		return -ENOENT;
 	}
 	const char *path = plain_path(library, env->dir, link, sizeof(link));
 	if (!path) {
-		ap_complain("neither '%s' nor '%s' can be preloaded: a blank or a colon in the path", library, env->dir);
+		ap_complain(
+			"neither '%s' nor '%s' can be preloaded: a blank or a colon in the path",
+			library, env->dir);
 		return -EINVAL;
 	}
-	snprintf(env->preload_text, sizeof(env->preload_text), "%s%s%s", path, before && *before ? ":" : "",
-		 before ? before : "");
+	snprintf(env->preload_text, sizeof(env->preload_text), "%s%s%s", path,
+		 before && *before ? ":" : "", before ? before : "");
 	env->preload = env->preload_text;
 	return 0;
 }
@@ -98,7 +103,8 @@ static void put_option(struct ap_names_text *text, const char *key, const char *
 	}
 }
 
-static int make_options(const struct ap_option_list *options, const char *output, struct ap_run_env *env)
+static int make_options(const struct ap_option_list *options, const char *output,
+			struct ap_run_env *env)
 {
 	struct ap_names_text text = {env->options, sizeof(env->options), 0};
 	const char *before = getenv("AUTOPROF_OPTIONS");
@@ -119,10 +125,11 @@ static int make_options(const struct ap_option_list *options, const char *output
 	return ap_names_fit(&text);
 }
 
-int ap_run_env_make(const char *program, const char *dir, const char *output, const struct ap_option_list *options,
-		    struct ap_run_env *ret)
+int ap_run_env_make(const char *program, const char *dir, const char *output,
+		    const struct ap_option_list *options, struct ap_run_env *ret)
 {
-	(void)ap_elf_facts(program, &ret->facts); /* one that can be run but not read is no ELF to us */
+	(void)ap_elf_facts(program,
+			   &ret->facts); /* one that can be run but not read is no ELF to us */
 	int r = make_directory(dir, ret->dir, sizeof(ret->dir));
 	if (r < 0) {
 		return r;

@@ -12,11 +12,11 @@
 
 /** What a command is started with. */
 struct ap_run_env {
-	struct ap_elf_facts facts;          /* of the command */
-	char dir[PATH_MAX];                 /* its run directory: made, private */
+	struct ap_elf_facts facts;	    /* of the command */
+	char dir[PATH_MAX];		    /* its run directory: made, private */
 	char options[AP_RUN_OPTIONS_BYTES]; /* AUTOPROF_OPTIONS */
 	char preload_text[AP_RUN_OPTIONS_BYTES];
-	const char *preload;                /* LD_PRELOAD; NULL: do not preload, it would do harm */
+	const char *preload; /* LD_PRELOAD; NULL: do not preload, it would do harm */
 };
 
 /**
@@ -26,7 +26,7 @@ struct ap_run_env {
  * @options: --option, each KEY=VALUE
  *
  * Complains. Return: 0 or a negative errno; then nothing is left behind. */
-int ap_run_env_make(const char *program, const char *dir, const char *output, const struct ap_option_list *options,
-		    struct ap_run_env *ret);
+int ap_run_env_make(const char *program, const char *dir, const char *output,
+		    const struct ap_option_list *options, struct ap_run_env *ret);
 
 #endif

@@ -9,7 +9,8 @@
 
 #include "cli/options.h"
 
-/* The pid that @text is, 0 when it is something else. A file may well be called 123: ./123 names it. */
+/* The pid that @text is, 0 when it is something else. A file may well be called 123: ./123
+ * names it. */
 static uint32_t pid_of(const char *text)
 {
 	const char *end;
@@ -100,5 +101,6 @@ int ap_spools_find(char *const *operands, int operands_n, const char *dir, struc
 
 void ap_spools_complain(const struct ap_store_entry *entry)
 {
-	ap_complain("cannot read '%s': %s", entry->path, entry->error.text[0] ? entry->error.text : "unreadable");
+	ap_complain("cannot read '%s': %s", entry->path,
+		    entry->error.text[0] ? entry->error.text : "unreadable");
 }

@@ -10,8 +10,9 @@
  * @dir: --dir, or NULL
  * @ret: finish with ap_store_clear() in any case
  *
- * An operand is a spool file, a directory (all of its spools, newest first), or a pid (its newest spool in the
- * default directory). Without operands: the newest spool there. Complains of what means nothing.
+ * An operand is a spool file, a directory (all of its spools, newest first), or a pid (its
+ * newest spool in the default directory). Without operands: the newest spool there. Complains
+ * of what means nothing.
  * Return: 0 or a negative errno when any operand meant nothing. */
 int ap_spools_find(char *const *operands, int operands_n, const char *dir, struct ap_store *ret);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/verb_dump.c - `autoprof dump PID`: the profile of a running process up to now, undisturbed. */
+/* cli/verb_dump.c - `autoprof dump PID`: the profile of a running process up to now,
+ * undisturbed. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,11 +16,14 @@ struct values {
 
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
-	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE", "write to a file; its extension picks the format", NULL},
+	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE",
+	 "write to a file; its extension picks the format", NULL},
 	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "JSON instead of text", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
-	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too", NULL},
-	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL, "ask the servers in DEBUGINFOD_URLS", NULL},
+	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
+	 NULL},
+	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL,
+	 "ask the servers in DEBUGINFOD_URLS", NULL},
 	{0},
 };
 #undef AT
@@ -41,7 +45,9 @@ static int dump_one(const struct values *values, const struct ap_store_entry *en
 	const struct ap_render render = {
 		.load = {.spool = entry->path, .symbols = {values->debug_dir, values->debuginfod}},
 		.show = {.color = !values->output && ap_render_color()},
-		.writer = values->json ? &ap_writer_json : writer ? writer : &ap_writer_text,
+		.writer = values->json ? &ap_writer_json
+			  : writer     ? writer
+				       : &ap_writer_text,
 	};
 
 	if (!entry->readable) {
@@ -49,11 +55,13 @@ static int dump_one(const struct values *values, const struct ap_store_entry *en
 		return -1;
 	}
 	if (!entry->alive) {
-		ap_complain("process %u has ended; 'autoprof report %s' shows what it left", entry->pid, entry->path);
+		ap_complain("process %u has ended; 'autoprof report %s' shows what it left",
+			    entry->pid, entry->path);
 		return -1;
 	}
 	sample(entry);
-	return values->output ? ap_render_file(&render, values->output, false) : ap_render(&render, stdout);
+	return values->output ? ap_render_file(&render, values->output, false)
+			      : ap_render(&render, stdout);
 }
 
 static int dump(const struct ap_verb *verb, int argc, char **argv)
@@ -70,7 +78,8 @@ static int dump(const struct ap_verb *verb, int argc, char **argv)
 		ap_complain("dump takes the pid of one running process");
 		return AP_EXIT_TROUBLE;
 	}
-	status = ap_spools_find(argv + first, 1, values.dir, &store) < 0 ? AP_EXIT_TROUBLE : AP_EXIT_OK;
+	status = ap_spools_find(argv + first, 1, values.dir, &store) < 0 ? AP_EXIT_TROUBLE
+									 : AP_EXIT_OK;
 	for (size_t i = 0; i < store.n; i++) {
 		if (dump_one(&values, &store.entries[i]) < 0) {
 			status = AP_EXIT_TROUBLE;

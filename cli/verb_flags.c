@@ -12,7 +12,8 @@ struct values {
 
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
-	{"exclude", 'x', AP_OPTION_FLAG, AT(exclude), NULL, "leave out functions of headers (gcc) or inlined ones (clang)", NULL},
+	{"exclude", 'x', AP_OPTION_FLAG, AT(exclude), NULL,
+	 "not functions of headers (gcc), inlined ones (clang)", NULL},
 	{0},
 };
 #undef AT
@@ -26,7 +27,8 @@ struct compiler {
 
 static const struct compiler compilers[] = {
 	{"gcc", "-finstrument-functions",
-	 "-finstrument-functions -finstrument-functions-exclude-file-list=/usr/include,/include/c++"},
+	 "-finstrument-functions "
+	 "-finstrument-functions-exclude-file-list=/usr/include,/include/c++"},
 	/* clang has no lists; but what it has inlined can go without. */
 	{"clang", "-finstrument-functions", "-finstrument-functions-after-inlining"},
 };

@@ -7,13 +7,16 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/options.h"
 #include "monitor/store.h"
 
 #define NS_PER_S 1000000000ll
 #define KEEP_NS (24 * 3600 * NS_PER_S)
+#define LOG_MOST_BYTES (1 << 20)
 
 struct values {
 	const char *dir;
@@ -22,7 +25,8 @@ struct values {
 
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
-	{"all", 'a', AP_OPTION_FLAG, AT(all), NULL, "also those that died less than 24 hours ago", NULL},
+	{"all", 'a', AP_OPTION_FLAG, AT(all), NULL, "also those that died less than 24 hours ago",
+	 NULL},
 	{"dry-run", 'n', AP_OPTION_FLAG, AT(dry), NULL, "only say what would be removed", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
 	{0},
@@ -95,6 +99,21 @@ out:
 	}
 }
 
+/* Every program may add to the log, nothing else shortens it. */
+static void collect_log(const struct values *values, const char *dir)
+{
+	char path[PATH_MAX + 8];
+	struct stat st;
+
+	if (ap_names_log(path, sizeof(path), dir) < 0 || lstat(path, &st) < 0 ||
+	    st.st_size <= LOG_MOST_BYTES) {
+		return;
+	}
+	if (values->dry || unlink(path) == 0) {
+		printf("%s %s\n", values->dry ? "would remove" : "removed", path);
+	}
+}
+
 static int gc(const struct ap_verb *verb, int argc, char **argv)
 {
 	struct values values = {0};
@@ -115,6 +134,7 @@ static int gc(const struct ap_verb *verb, int argc, char **argv)
 		return AP_EXIT_OK; /* nothing was ever there */
 	}
 	collect_runs(&values, dir);
+	collect_log(&values, dir);
 	if (r < 0) {
 		ap_complain("cannot clean '%s': %s", dir, strerror(-r));
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/verb_info.c - `autoprof info`: what a spool is, what will become of a program, what is wrong here. */
+/* cli/verb_info.c - `autoprof info`: what a spool is, what will become of a program, what is
+ * wrong here. */
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
@@ -33,12 +34,14 @@ static bool is_program(const char *path)
 		return false;
 	}
 	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	const bool has_magic = fd >= 0 && read(fd, begin, sizeof(begin)) == (ssize_t)sizeof(begin) &&
+	const bool has_magic = fd >= 0 &&
+			       read(fd, begin, sizeof(begin)) == (ssize_t)sizeof(begin) &&
 			       memcmp(begin, magic, sizeof(magic)) == 0;
 	if (fd >= 0) {
 		close(fd);
 	}
-	return !has_magic && !(length > suffix && strcmp(path + length - suffix, AP_SPOOL_SUFFIX) == 0);
+	return !has_magic &&
+	       !(length > suffix && strcmp(path + length - suffix, AP_SPOOL_SUFFIX) == 0);
 }
 
 static int info_spools(char *operand, const char *dir)
@@ -67,7 +70,8 @@ static int info(const struct ap_verb *verb, int argc, char **argv)
 		worst = ap_info_environment(values.dir);
 	}
 	for (int i = first; i < argc; i++) {
-		const int r = is_program(argv[i]) ? ap_info_program(argv[i]) : info_spools(argv[i], values.dir);
+		const int r = is_program(argv[i]) ? ap_info_program(argv[i])
+						  : info_spools(argv[i], values.dir);
 		worst = r < 0 ? r : worst;
 	}
 	return worst < 0 ? AP_EXIT_TROUBLE : AP_EXIT_OK;

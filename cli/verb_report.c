@@ -22,17 +22,25 @@ _Static_assert(sizeof(sorts) / sizeof(sorts[0]) == AP_SORT_NAME + 2, "one name a
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
 	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "JSON instead of text", NULL},
-	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE", "write to a file; its extension picks the format", NULL},
-	{"sort", 's', AP_OPTION_CHOICE, AT(sort), "KEY", "self, total, calls, avg, p99, max or name", sorts},
-	{"top", 't', AP_OPTION_NUMBER, AT(top), "N", "rows of the function table (20; 0: default)", NULL},
-	{"thread", 'T', AP_OPTION_FLAG, AT(threads), NULL, "every thread, not only the busiest", NULL},
-	{"callers", 0, AP_OPTION_TEXT, AT(callers), "FUNCTION", "only the callers of a function", NULL},
+	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE",
+	 "write to a file; its extension picks the format", NULL},
+	{"sort", 's', AP_OPTION_CHOICE, AT(sort), "KEY",
+	 "self, total, calls, avg, p99, max or name", sorts},
+	{"top", 't', AP_OPTION_NUMBER, AT(top), "N", "rows of the function table (20; 0: default)",
+	 NULL},
+	{"thread", 'T', AP_OPTION_FLAG, AT(threads), NULL, "every thread, not only the busiest",
+	 NULL},
+	{"callers", 0, AP_OPTION_TEXT, AT(callers), "FUNCTION", "only the callers of a function",
+	 NULL},
 	{"callees", 0, AP_OPTION_TEXT, AT(callees), "FUNCTION", "only what a function calls", NULL},
 	{"tree", 0, AP_OPTION_NUMBER, AT(tree), "DEPTH", "the call tree down to a depth", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
-	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too", NULL},
-	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL, "ask the servers in DEBUGINFOD_URLS", NULL},
-	{"delete", 0, AP_OPTION_FLAG, AT(remove), NULL, "remove spools of dead processes afterwards", NULL},
+	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
+	 NULL},
+	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL,
+	 "ask the servers in DEBUGINFOD_URLS", NULL},
+	{"delete", 0, AP_OPTION_FLAG, AT(remove), NULL,
+	 "remove spools of dead processes afterwards", NULL},
 	{0},
 };
 #undef AT
@@ -44,16 +52,19 @@ static struct ap_render make_render(const struct values *values, const char *spo
 
 	return (struct ap_render){
 		.load = {.spool = spool, .symbols = {values->debug_dir, values->debuginfod}},
-		.show = {
-			.sort = (enum ap_report_sort)values->sort,
-			.top = values->top,
-			.threads = values->threads,
-			.callers = values->callers,
-			.callees = values->callees,
-			.tree_depth = values->tree,
-			.color = !to_file && ap_render_color(),
-		},
-		.writer = values->json ? &ap_writer_json : by_name ? by_name : &ap_writer_text,
+		.show =
+			{
+				.sort = (enum ap_report_sort)values->sort,
+				.top = values->top,
+				.threads = values->threads,
+				.callers = values->callers,
+				.callees = values->callees,
+				.tree_depth = values->tree,
+				.color = !to_file && ap_render_color(),
+			},
+		.writer = values->json ? &ap_writer_json
+			  : by_name    ? by_name
+				       : &ap_writer_text,
 	};
 }
 
@@ -69,7 +80,8 @@ static int report_one(const struct values *values, const struct ap_store_entry *
 		return -1;
 	}
 	const struct ap_render render = make_render(values, entry->path);
-	int r = values->output ? ap_render_file(&render, values->output, false) : ap_render(&render, stdout);
+	int r = values->output ? ap_render_file(&render, values->output, false)
+			       : ap_render(&render, stdout);
 	if (r == 0 && values->remove && !entry->alive) {
 		r = ap_store_discard(entry->path);
 		if (r < 0) {

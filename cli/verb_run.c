@@ -29,12 +29,17 @@ struct values {
 
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
-	{"output", 'o', AP_OPTION_TEXT, AT(output), "PATTERNS", "report files, comma separated (autoprof.%e.%p.txt)", NULL},
-	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "short for --output=autoprof.%e.%p.json", NULL},
-	{"option", 'O', AP_OPTION_LIST, AT(options), "KEY=VALUE", "an option of autoprof-options(7); may be repeated", NULL},
+	{"output", 'o', AP_OPTION_TEXT, AT(output), "PATTERNS",
+	 "report files, comma separated (autoprof.%e.%p.txt)", NULL},
+	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "short for --output=autoprof.%e.%p.json",
+	 NULL},
+	{"option", 'O', AP_OPTION_LIST, AT(options), "KEY=VALUE",
+	 "an option of autoprof-options(7); may be repeated", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools live meanwhile", NULL},
-	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too", NULL},
-	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL, "ask the servers in DEBUGINFOD_URLS", NULL},
+	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
+	 NULL},
+	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL,
+	 "ask the servers in DEBUGINFOD_URLS", NULL},
 	{"quiet", 'q', AP_OPTION_FLAG, AT(quiet), NULL, "do not say where the reports are", NULL},
 	{0},
 };
@@ -61,7 +66,8 @@ static void tell_log(const char *dir)
 	fclose(log);
 }
 
-static void tell_why_nothing(const struct ap_collect *collect, const char *program, const struct ap_elf_facts *facts)
+static void tell_why_nothing(const struct ap_collect *collect, const char *program,
+			     const struct ap_elf_facts *facts)
 {
 	const struct ap_diagnosis *diagnosis = ap_doctor(facts);
 	const char *disable = getenv("AUTOPROF_DISABLE");
@@ -69,12 +75,14 @@ static void tell_why_nothing(const struct ap_collect *collect, const char *progr
 	if (disable && *disable && strcmp(disable, "0") != 0) {
 		ap_complain("no report: AUTOPROF_DISABLE is set");
 	} else if (diagnosis->verdict != AP_DOCTOR_WELL) {
-		ap_complain("no report of '%s': %s", facts->script ? facts->path : program, diagnosis->why);
+		ap_complain("no report of '%s': %s", facts->script ? facts->path : program,
+			    diagnosis->why);
 		if (diagnosis->remedy) {
 			ap_complain("to do: %s", diagnosis->remedy);
 		}
 	} else if (collect->inert_reason) {
-		ap_complain("no report of '%s': recording stopped: %s", program, strerror(collect->inert_reason));
+		ap_complain("no report of '%s': recording stopped: %s", program,
+			    strerror(collect->inert_reason));
 	} else if (collect->silent) {
 		ap_complain("no report of '%s': no instrumented function was called", program);
 	} else {
@@ -87,17 +95,19 @@ static void tell_others(const struct ap_collect *collect)
 	if (collect->others == 1) {
 		ap_complain("report: %s", collect->first_other);
 	} else if (collect->others) {
-		ap_complain("%u reports of other processes, the first: %s", collect->others, collect->first_other);
+		ap_complain("%u reports of other processes, the first: %s", collect->others,
+			    collect->first_other);
 	}
 	if (collect->alive) {
 		ap_complain("%u processes go on; each is reported at its end", collect->alive);
 	}
 }
 
-static void finish(struct ap_collect *collect, const char *program, const struct ap_elf_facts *facts)
+static void finish(struct ap_collect *collect, const char *program,
+		   const struct ap_elf_facts *facts)
 {
-	const bool nothing = !collect->roots && !collect->others && !collect->kept && !collect->failed &&
-			     !collect->alive;
+	const bool nothing = !collect->roots && !collect->others && !collect->kept &&
+			     !collect->failed && !collect->alive;
 
 	if (nothing) {
 		tell_why_nothing(collect, program, facts);
@@ -111,10 +121,13 @@ static void finish(struct ap_collect *collect, const char *program, const struct
 }
 
 /* Runs it. Return: the exit status for us. */
-static int run_command(char **argv, const char *program, const struct values *values, struct ap_run_env *env)
+static int run_command(char **argv, const char *program, const struct values *values,
+		       struct ap_run_env *env)
 {
 	const struct ap_launch_variable variables[] = {
-		{"LD_PRELOAD", env->preload}, {"AUTOPROF_OPTIONS", env->options}, {0},
+		{"LD_PRELOAD", env->preload},
+		{"AUTOPROF_OPTIONS", env->options},
+		{0},
 	};
 	struct ap_collect collect = {
 		.dir = env->dir,
@@ -128,8 +141,9 @@ static int run_command(char **argv, const char *program, const struct values *va
 	if (r < 0) {
 		ap_complain("cannot run '%s': %s", argv[0], strerror(-r));
 		(void)ap_store_remove_run(env->dir);
-		return r == -ENOENT ? AP_EXIT_NOT_FOUND : r == -EAGAIN || r == -ENOMEM ? AP_EXIT_RUN_FAILED
-											: AP_EXIT_NOT_EXECUTABLE;
+		return r == -ENOENT		      ? AP_EXIT_NOT_FOUND
+		       : r == -EAGAIN || r == -ENOMEM ? AP_EXIT_RUN_FAILED
+						      : AP_EXIT_NOT_EXECUTABLE;
 	}
 	collect.root = launch.pid;
 	while (!ap_launch_wait(&launch, TICK_MS)) {
@@ -163,7 +177,9 @@ static int run(const struct ap_verb *verb, int argc, char **argv)
 			    status == AP_EXIT_NOT_FOUND ? "not found" : "not executable");
 		return status;
 	}
-	const char *output = values.output ? values.output : values.json ? "autoprof.%e.%p.json" : NULL;
+	const char *output = values.output ? values.output
+			     : values.json ? "autoprof.%e.%p.json"
+					   : NULL;
 	if (ap_run_env_make(program, values.dir, output, &values.options, &env) < 0) {
 		return AP_EXIT_RUN_FAILED;
 	}

@@ -18,7 +18,7 @@
 #include "profile/profile.h"
 
 #define TICK_MS 1000
-#define EXEC_TICK_MS 50 /* an exec was announced: soon its image is another, or it goes on */
+#define EXEC_TICK_MS 50	    /* an exec was announced: soon its image is another, or it goes on */
 #define LAST_BREATH_MS 5000 /* from the announced end to the real one */
 
 struct attendant {
@@ -26,7 +26,7 @@ struct attendant {
 	const char *spool_name; /* without its directory */
 	struct ap_profile_head head;
 	struct ap_spool_header *page;
-	int pidfd;        /* negative: dead before we came */
+	int pidfd; /* negative: dead before we came */
 	bool exec_announced;
 	bool exec_hidden; /* at the last look, what became of it could not be found out */
 };
@@ -34,12 +34,13 @@ struct attendant {
 enum verdict {
 	GOES_ON,
 	ANNOUNCED, /* it waits for the report */
-	LEFT,      /* it is gone or about to go: report when it is dead */
+	LEFT,	   /* it is gone or about to go: report when it is dead */
 	REPLACED,  /* by exec: same process, other program */
 };
 
-/* An announced exec has happened when the new image does not map our file. Maps that cannot be read speak for
- * it too (the new program is setuid), but only when that lasts: the announcement comes before the exec. */
+/* An announced exec has happened when the new image does not map our file. Maps that cannot be
+ * read speak for it too (the new program is setuid), but only when that lasts: the announcement
+ * comes before the exec. */
 static bool image_is_gone(struct attendant *a)
 {
 	a->exec_announced = __atomic_load_n(&a->page->end_kind, __ATOMIC_ACQUIRE) == AP_END_EXEC;
@@ -81,7 +82,9 @@ static enum verdict attend_life(struct attendant *a)
 	}
 	ap_lifeline_init(&line, &a->page->life, first, a->pidfd);
 	while (verdict == GOES_ON) {
-		ap_page_sample(a->page, (pid_t)a->head.pid);
+		if (!a->exec_announced) {
+			ap_page_sample(a->page, (pid_t)a->head.pid);
+		}
 		const int tick_ms = a->exec_announced ? EXEC_TICK_MS : TICK_MS;
 		if (ap_lifeline_wait(&line, tick_ms) == AP_LIFELINE_DEAD) {
 			ap_page_sign_of_life(a->page);
@@ -143,8 +146,8 @@ static void report_end(struct attendant *a, enum verdict verdict)
 	}
 }
 
-/* What the program left us through fork and exec: signals blocked or ignored, limits lowered. A service that
- * is stopped is told so with all its processes, and we have to outlive it. */
+/* What the program left us through fork and exec: signals blocked or ignored, limits lowered. A
+ * service that is stopped is told so with all its processes, and we have to outlive it. */
 static void settle(void)
 {
 	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXFSZ};
@@ -167,7 +170,7 @@ static void settle(void)
 
 static int begin(struct attendant *a, pid_t pid)
 {
-	struct ap_profile_error error;
+	struct ap_profile_error error = {.text = ""};
 	uint32_t nobody = 0;
 
 	int r = ap_profile_head(a->spool, &a->head, &error);
@@ -176,14 +179,17 @@ static int begin(struct attendant *a, pid_t pid)
 	}
 	r = r < 0 ? r : ap_page_open(a->spool, &a->page);
 	if (r < 0) {
+		if (ap_names_spool_pid(a->spool_name)) {
+			ap_store_log(a->spool, "cannot be attended: %s",
+				     error.text[0] ? error.text : strerror(-r));
+		}
 		return r;
 	}
 	a->pidfd = ap_watch_open(&a->head);
-	if (!__atomic_compare_exchange_n(&a->page->attendant_pid, &nobody, (uint32_t)getpid(), false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		return -EBUSY;
-	}
-	return 0;
+	const bool first =
+		__atomic_compare_exchange_n(&a->page->attendant_pid, &nobody, (uint32_t)getpid(),
+					    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return first ? 0 : -EBUSY;
 }
 
 int ap_attend(const char *spool, pid_t pid)

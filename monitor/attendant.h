@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor/attendant.h - the process that attends one profiled program: samples it, and reports after any end. */
+/* monitor/attendant.h - the process that attends one profiled program: samples it, and reports
+ * after any end. */
 #ifndef AP_MONITOR_ATTENDANT_H
 #define AP_MONITOR_ATTENDANT_H
 
@@ -10,8 +11,9 @@
  * @spool: of that process
  * @pid:   as it believes
  *
- * Runs for as long as the program does. Says nothing to anyone but the log beside the spool and the report
- * state in it. The spool stays when no report could be written, and with report=none.
+ * Runs for as long as the program does. Says nothing to anyone but the log beside the spool and
+ * the report state in it. The spool stays when no report could be written, and with
+ * report=none.
  *
  * Return: 0; -EBADMSG no spool, or another process's; -EBUSY it has an attendant; or an errno. */
 int ap_attend(const char *spool, pid_t pid);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor/guard.h - work on hostile input in a child of its own, so that a crash or a hang costs the child. */
+/* monitor/guard.h - work on hostile input in a child of its own, so that a crash or a hang
+ * costs the child. */
 #ifndef AP_MONITOR_GUARD_H
 #define AP_MONITOR_GUARD_H
 
@@ -9,17 +10,18 @@
 /** What the child may use; 0: the default. */
 struct ap_guard_limits {
 	uint64_t extra_memory_bytes; /* beyond 2 GiB of address space */
-	unsigned cpu_s;              /* 60 */
-	unsigned wall_s;             /* 60 */
+	unsigned cpu_s;		     /* 60 */
+	unsigned wall_s;	     /* 60 */
 };
 
 /**
  * ap_guard_run() - fork, call @work(@arg) under limits, wait for it
  *
- * The child writes no core and runs no exit handlers; what it has to say it leaves in shared memory or files.
+ * The child writes no core and runs no exit handlers; what it has to say it leaves in shared
+ * memory or files.
  *
- * Return: what @work returned (0..255); -ECHILD when the child died of a signal; -ETIMEDOUT when it had to be
- * killed; or the errno of fork(). */
+ * Return: what @work returned (0..255); -ECHILD when the child died of a signal; -ETIMEDOUT
+ * when it had to be killed; or the errno of fork(). */
 int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* monitor/lifeline.c - see lifeline.h.
  *
- * A thread sleeps on the futex and turns each wake into a readable descriptor: that way no wake-up can fall
- * between looking and sleeping, neither the program's nor the kernel's news of its death. */
+ * A thread sleeps on the futex and turns each wake into a readable descriptor: that way no
+ * wake-up can fall between looking and sleeping, neither the program's nor the kernel's news of
+ * its death. */
 #include "monitor/lifeline.h"
 
 #include <linux/futex.h>
@@ -25,7 +26,9 @@ static void *pass_wakes_on(void *arg)
 
 	for (;;) {
 		const uint32_t now = ap_page_load(line->life);
-		const long r = now == seen ? syscall(SYS_futex, line->life, FUTEX_WAIT, seen, NULL, NULL, 0) : 0;
+		const long r = now == seen ? syscall(SYS_futex, line->life, FUTEX_WAIT, seen, NULL,
+						     NULL, 0)
+					   : 0;
 		if (r == 0) {
 			(void)eventfd_write(line->event_fd, 1);
 		}

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret, struct ap_profile_error *error)
+int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret,
+		    struct ap_profile_error *error)
 {
 	*ret = (struct ap_loaded){0};
 	return ap_profile_open(what->spool, what->known, &ret->profile, error);
 }
 
-/* The modules again, below a path where no file can be: the symbolizer then names by module and offset. */
+/* The modules again, below a path where no file can be: the symbolizer then names by module and
+ * offset. */
 static int make_stand_ins(struct ap_loaded *loaded)
 {
 	const struct ap_profile *profile = loaded->profile;
@@ -59,7 +61,8 @@ int ap_load_names(const struct ap_load *what, struct ap_loaded *loaded)
 	}
 	if (what->nameless) {
 		loaded->report->module_notes_n = 0; /* they speak of the stand-ins */
-		return ap_load_note(loaded, "reading the program's symbols failed or hung: functions are named by module and offset");
+		return ap_load_note(loaded, "reading the program's symbols failed or hung: "
+					    "functions are named by module and offset");
 	}
 	return 0;
 }

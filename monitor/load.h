@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor/load.h - from a spool to a report in memory: profile, names, findings. For guarded children. */
+/* monitor/load.h - from a spool to a report in memory: profile, names, findings. For guarded
+ * children. */
 #ifndef AP_MONITOR_LOAD_H
 #define AP_MONITOR_LOAD_H
 
@@ -14,7 +15,7 @@ struct ap_load {
 	const char *spool;
 	const struct ap_profile_known_end *known;
 	struct ap_symbolizer_options symbols;
-	bool nameless; /* open no file of the program: every name is module+0x1234, and a note says so */
+	bool nameless; /* open no file of the program: names are module+0x1234, a note says so */
 };
 
 /** What was loaded; `profile` is set after ap_load_profile(), the rest after ap_load_names(). */
@@ -28,8 +29,10 @@ struct ap_loaded {
 	size_t their_notes_n;
 };
 
-/** ap_load_profile() - read the spool. Return: as ap_profile_open(); 0: finish with ap_load_clear(). */
-int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret, struct ap_profile_error *error);
+/** ap_load_profile() - read the spool. Return: as ap_profile_open(); 0: finish with
+ * ap_load_clear(). */
+int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret,
+		    struct ap_profile_error *error);
 /** ap_load_names() - symbolize, find. Return: 0 or -ENOMEM. */
 int ap_load_names(const struct ap_load *what, struct ap_loaded *loaded);
 /** ap_load_note() - add a line to the report's data quality. Return: 0 or -ENOMEM. */

@@ -54,7 +54,8 @@ static void put_time(struct ap_names_text *text, uint64_t unix_ns)
 	ap_names_put(text, stamp);
 }
 
-static void put_conversion(struct ap_names_text *text, char letter, const struct ap_output_names *names)
+static void put_conversion(struct ap_names_text *text, char letter,
+			   const struct ap_output_names *names)
 {
 	switch (letter) {
 	case 'e':
@@ -78,7 +79,8 @@ static void put_conversion(struct ap_names_text *text, char letter, const struct
 	}
 }
 
-int ap_output_expand(const char *pattern, const struct ap_output_names *names, char *ret, size_t size)
+int ap_output_expand(const char *pattern, const struct ap_output_names *names, char *ret,
+		     size_t size)
 {
 	struct ap_names_text text = {ret, size, 0};
 
@@ -122,7 +124,8 @@ static int split(const char *path, const char *cwd, struct ap_output *ret)
 	if (r >= (int)sizeof(ret->name)) {
 		return -ENAMETOOLONG;
 	}
-	r = snprintf(ret->dir, sizeof(ret->dir), "%s%s%.*s", relative ? cwd : "", relative && slash ? "/" : "",
+	r = snprintf(ret->dir, sizeof(ret->dir), "%s%s%.*s", relative ? cwd : "",
+		     relative && slash ? "/" : "",
 		     slash ? (int)(slash - path) + (slash == path) : 0, path);
 	if (r >= (int)sizeof(ret->dir)) {
 		return -ENAMETOOLONG;
@@ -133,16 +136,19 @@ static int split(const char *path, const char *cwd, struct ap_output *ret)
 	return 0;
 }
 
-/* A file without a name where the file system can do that: nothing is left behind by whatever kills us. */
+/* A file without a name where the file system can do that: nothing is left behind by whatever
+ * kills us. */
 static int open_temporary(struct ap_output *output)
 {
 	int fd = openat(output->dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) {
+	if (fd >= 0 ||
+	    (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) {
 		return fd < 0 ? -errno : fd;
 	}
 	for (unsigned attempt = 0; attempt < 100; attempt++) {
-		snprintf(output->temp, sizeof(output->temp), ".autoprof.%d.%u.tmp", (int)getpid(), attempt);
+		snprintf(output->temp, sizeof(output->temp), ".autoprof.%d.%u.tmp", (int)getpid(),
+			 attempt);
 		fd = openat(output->dir_fd, output->temp,
 			    O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);
 		if (fd >= 0) {
@@ -198,7 +204,8 @@ static int name_it(const struct ap_output *output, const char *name)
 
 	if (!output->named) {
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", fileno(output->stream));
-		return linkat(AT_FDCWD, link, output->dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+		return linkat(AT_FDCWD, link, output->dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno
+											   : 0;
 	}
 	if (renameat2(output->dir_fd, output->temp, output->dir_fd, name, RENAME_NOREPLACE) == 0) {
 		return 0;

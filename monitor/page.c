@@ -76,7 +76,9 @@ static uint64_t ns_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	return clock_gettime(clock, &ts) == 0 ? (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec : 0;
+	return clock_gettime(clock, &ts) == 0
+		       ? (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec
+		       : 0;
 }
 
 uint64_t ap_page_now(const struct ap_spool_header *header)
@@ -126,7 +128,8 @@ void ap_page_sample(struct ap_spool_header *header, pid_t pid)
 	clockid_t clock;
 
 	sample_status(&header->usage, pid);
-	/* Nanoseconds, and answered for zombies too: /proc/PID/stat counts in hundredths of a second. */
+	/* Nanoseconds, and answered for zombies too: /proc/PID/stat counts in hundredths of a
+	 * second. */
 	const uint64_t cpu_ns = clock_getcpuclockid(pid, &clock) == 0 ? ns_of(clock) : 0;
 	if (cpu_ns) {
 		raise_to(&header->usage.cpu_ns, cpu_ns);

@@ -18,8 +18,8 @@ struct ap_spool_header *ap_page_close(struct ap_spool_header *header);
 
 /** ap_page_now() - this moment in ticks of the spool's clock. */
 uint64_t ap_page_now(const struct ap_spool_header *header);
-/** ap_page_sample() - CPU time, peak memory and threads of the process into hdr.usage; figures that cannot be
- * had any more (a zombie has no memory) stay as they are. */
+/** ap_page_sample() - CPU time, peak memory and threads of the process into hdr.usage; figures
+ * that cannot be had any more (a zombie has no memory) stay as they are. */
 void ap_page_sample(struct ap_spool_header *header, pid_t pid);
 
 /** ap_page_sign_of_life() - the process was there until this moment: hdr.usage.at_ticks. */
@@ -31,7 +31,8 @@ static inline uint32_t ap_page_load(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-/** ap_page_end() - say in the program's place that it is over: it was replaced by an exec that it announced. */
+/** ap_page_end() - say in the program's place that it is over: it was replaced by an exec that
+ * it announced. */
 static inline void ap_page_end(struct ap_spool_header *header)
 {
 	__atomic_store_n(&header->life, AP_LIFE_ENDED, __ATOMIC_RELEASE);

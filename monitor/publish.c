@@ -103,7 +103,8 @@ static void note_unknown_extension(struct ap_loaded *loaded, const char *path)
 	char text[512];
 
 	if (!ap_writer_for(path)) {
-		snprintf(text, sizeof(text), "no writer knows the extension of '%.400s': written as text", path);
+		snprintf(text, sizeof(text),
+			 "no writer knows the extension of '%.400s': written as text", path);
 		(void)ap_load_note(loaded, text);
 	}
 }
@@ -115,14 +116,16 @@ static void publish_all(struct job *job, struct ap_loaded *loaded)
 	char pattern[PATH_MAX], path[PATH_MAX], host[256] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	const struct ap_output_names names = {process->exe, host, process->pid, process->start_unix_ns};
+	const struct ap_output_names names = {process->exe, host, process->pid,
+					      process->start_unix_ns};
 	rest = rest && *rest ? rest : AP_DEFAULT_OUTPUT;
 	for (unsigned i = 0; (rest = ap_output_next(rest, pattern, sizeof(pattern))); i++) {
 		if (i < job->shared->done) {
 			continue; /* by the child that died */
 		}
 		if (job->shared->files_n == AP_PUBLISH_FILES) {
-			problem(job, "only %d reports of a process: '%s' is left out", AP_PUBLISH_FILES, pattern);
+			problem(job, "only %d reports of a process: '%s' is left out",
+				AP_PUBLISH_FILES, pattern);
 			break;
 		}
 		if (ap_output_expand(pattern, &names, path, sizeof(path)) < 0) {
@@ -139,7 +142,8 @@ static void publish_all(struct job *job, struct ap_loaded *loaded)
 static int work(void *arg)
 {
 	struct job *job = arg;
-	const struct ap_load what = {job->what->spool, job->what->known, job->what->symbols, job->nameless};
+	const struct ap_load what = {job->what->spool, job->what->known, job->what->symbols,
+				     job->nameless};
 	struct ap_profile_error error;
 	struct ap_loaded loaded;
 
@@ -192,7 +196,8 @@ int ap_publish(const struct ap_publish *what, struct ap_published *ret)
 	}
 	int r = run_job(&job);
 	if (r == -ECHILD || r == -ETIMEDOUT) {
-		problem(&job, "the reporter %s without symbols too", r == -ECHILD ? "died" : "hung");
+		problem(&job, "the reporter %s without symbols too",
+			r == -ECHILD ? "died" : "hung");
 	}
 	*ret = *shared;
 	munmap(shared, sizeof(*shared));

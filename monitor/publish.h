@@ -9,7 +9,8 @@
 #include "profile/profile.h"
 #include "symbolize/symbolize.h"
 
-#define AP_PUBLISH_FILES 8 /* report files of one process; further ones are left out, with a line in the log */
+/* Report files of one process; further ones are left out, with a line in the log. */
+#define AP_PUBLISH_FILES 8
 
 /** What to publish. Borrows all strings. */
 struct ap_publish {
@@ -18,7 +19,7 @@ struct ap_publish {
 	struct ap_symbolizer_options symbols;
 	const char *output; /* patterns instead of those of the spool, or NULL */
 	const char *cwd;    /* instead of the program's, or NULL */
-	bool whatever;      /* also a report of a process that did nothing of note */
+	bool whatever;	    /* also a report of a process that did nothing of note */
 };
 
 enum ap_publish_outcome {
@@ -39,8 +40,9 @@ struct ap_published {
  * ap_publish() - write the reports of one spool, which stays
  * @ret: always set
  *
- * The reading is done in a guarded child. When that dies, another tries without symbols. A file that cannot be
- * written where it should be goes beside the spool. Problems go to the log of the spool's directory.
+ * The reading is done in a guarded child. When that dies, another tries without symbols. A file
+ * that cannot be written where it should be goes beside the spool. Problems go to the log of
+ * the spool's directory.
  *
  * Return: 0 (see @ret->outcome) or the errno of having no child. */
 int ap_publish(const struct ap_publish *what, struct ap_published *ret);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ll
+#define LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 /* Copies one value up to the next bare colon. Return: 1 or -ENAMETOOLONG. */
 static int copy_value(const char *from, char *ret, size_t size)
@@ -73,8 +74,8 @@ int ap_store_dir(const char *option, char *ret, size_t size)
 	return r < 0 ? r : ap_names_default_dir(ret, size, getenv("XDG_RUNTIME_DIR"), geteuid());
 }
 
-/* The latest moment that the file itself testifies: mtime says little, as stores through a mapping of a
- * tmpfs do not move it. */
+/* The latest moment that the file itself testifies: mtime says little, as stores through a
+ * mapping of a tmpfs do not move it. */
 static int64_t sign_of_life(const char *path, bool readable)
 {
 	struct ap_spool_header header;
@@ -150,7 +151,8 @@ static int list_one(const char *dir, bool runs, struct ap_store *store)
 	for (struct dirent *entry = readdir(stream); entry && r == 0; entry = readdir(stream)) {
 		char path[4096];
 
-		if (snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) >= (int)sizeof(path)) {
+		if (snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) >=
+		    (int)sizeof(path)) {
 			continue;
 		}
 		if (ap_names_spool_pid(entry->d_name)) {
@@ -192,7 +194,8 @@ int ap_store_parent(const char *path, char *ret, size_t size)
 	const char *slash = strrchr(path, '/');
 	const int bytes = slash ? (int)(slash == path ? 1 : slash - path) : 1;
 
-	return snprintf(ret, size, "%.*s", bytes, slash ? path : ".") < (int)size ? 0 : -ENAMETOOLONG;
+	return snprintf(ret, size, "%.*s", bytes, slash ? path : ".") < (int)size ? 0
+										  : -ENAMETOOLONG;
 }
 
 bool ap_store_is_run(const char *dir)
@@ -200,6 +203,29 @@ bool ap_store_is_run(const char *dir)
 	const char *slash = strrchr(dir, '/');
 
 	return ap_names_run_pid(slash ? slash + 1 : dir) != 0;
+}
+
+/* Appends the log of a run directory to that of the directory it is in: `autoprof info` looks
+ * there. */
+static void keep_log(const char *dir)
+{
+	char above[4096], from[4096 + 8], to[4096 + 8], text[65536];
+	ssize_t n = 0;
+
+	if (ap_store_parent(dir, above, sizeof(above)) < 0 ||
+	    ap_names_log(to, sizeof(to), above) < 0 || ap_names_log(from, sizeof(from), dir) < 0) {
+		return;
+	}
+	const int in = open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (in >= 0) {
+		n = read(in, text, sizeof(text));
+		close(in);
+	}
+	const int out = n > 0 ? open(to, LOG_FLAGS, 0600) : -1;
+	if (out >= 0) {
+		(void)!write(out, text, (size_t)n);
+		close(out);
+	}
 }
 
 int ap_store_remove_run(const char *dir)
@@ -215,6 +241,7 @@ int ap_store_remove_run(const char *dir)
 		ap_store_clear(&left);
 		return -ENOTEMPTY;
 	}
+	keep_log(dir);
 	static const char *const ours[] = {AP_LOG_NAME, AP_RUN_LIBRARY};
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir, ours[i]) < (int)sizeof(path)) {
@@ -256,7 +283,8 @@ void ap_store_log(const char *spool, const char *format, ...)
 	struct tm tm;
 	va_list args;
 
-	if (ap_store_home(spool, dir, sizeof(dir)) < 0 || ap_names_log(path, sizeof(path), dir) < 0) {
+	if (ap_store_home(spool, dir, sizeof(dir)) < 0 ||
+	    ap_names_log(path, sizeof(path), dir) < 0) {
 		return;
 	}
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
@@ -268,7 +296,7 @@ void ap_store_log(const char *spool, const char *format, ...)
 	n = n < (int)sizeof(line) - 1 ? n : (int)sizeof(line) - 2;
 	line[n++] = '\n';
 
-	const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	const int fd = open(path, LOG_FLAGS, 0600);
 	if (fd >= 0) {
 		(void)!write(fd, line, (size_t)n);
 		close(fd);

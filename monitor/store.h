@@ -27,8 +27,8 @@ struct ap_store {
 };
 
 /**
- * ap_store_option() - value of a key in an AUTOPROF_OPTIONS string; the last one wins, `\:` is a colon, `\\` a
- * backslash
+ * ap_store_option() - value of a key in an AUTOPROF_OPTIONS string; the last one wins, `\:` is
+ * a colon, `\\` a backslash
  *
  * Return: 1 found; 0 not there (@ret is empty); -ENAMETOOLONG. */
 int ap_store_option(const char *options, const char *key, char *ret, size_t size);
@@ -40,16 +40,19 @@ int ap_store_option(const char *options, const char *key, char *ret, size_t size
  * Return: 0 or -ENAMETOOLONG. */
 int ap_store_dir(const char *option, char *ret, size_t size);
 
-/** ap_store_list() - read @dir; finish with ap_store_clear(). Return: 0 or the errno of opening it. */
+/** ap_store_list() - read @dir; finish with ap_store_clear(). Return: 0 or the errno of opening
+ * it. */
 int ap_store_list(const char *dir, struct ap_store *ret);
 /** ap_store_add() - append one file of any name. Return: 0 or -ENOMEM. */
 int ap_store_add(struct ap_store *store, const char *path);
 /** ap_store_clear() - takes zeroed objects; empty and reusable afterwards. */
 void ap_store_clear(struct ap_store *store);
 
-/** ap_store_discard() - unlink a spool; its run directory goes with the last one. Return: 0 or errno. */
+/** ap_store_discard() - unlink a spool; its run directory goes with the last one. Return: 0 or
+ * errno. */
 int ap_store_discard(const char *spool);
-/** ap_store_remove_run() - remove a run directory that holds no spool any more, and what we put there.
+/** ap_store_remove_run() - remove a run directory that holds no spool any more, and what we put
+ * there.
  * Return: 0; -ENOTEMPTY spools are left; or another errno. */
 int ap_store_remove_run(const char *dir);
 /** ap_store_is_run() - is this path that of a run directory? */
@@ -60,7 +63,8 @@ int ap_store_parent(const char *path, char *ret, size_t size);
 /** ap_store_home() - the directory that outlasts @spool: of a run directory, the one that it is in.
  * Return: 0 or -ENAMETOOLONG. */
 int ap_store_home(const char *spool, char *ret, size_t size);
-/** ap_store_log() - append one line to the log in the home of @spool; problems with that are ignored. */
+/** ap_store_log() - append one line to the log in the home of @spool; problems with that are
+ * ignored. */
 void ap_store_log(const char *spool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -28,15 +28,17 @@ int ap_watch_open(const struct ap_profile_head *head)
 	if (fd < 0) {
 		return -errno;
 	}
-	/* Asked after the open: from here on the pid cannot become another's without our knowing. */
-	if (!ap_profile_alive(head)) {
+	/* Asked after the open: from here on the pid cannot become another's without our
+	 * knowing. Where /proc is not mounted there is nothing to ask. */
+	if (access("/proc/self/stat", F_OK) == 0 && !ap_profile_alive(head)) {
 		close(fd);
 		return -ESRCH;
 	}
 	return fd;
 }
 
-/* The blank before field @n (4 and up) of a stat line, counted from the ')' that ends the name; or NULL. */
+/* The blank before field @n (4 and up) of a stat line, counted from the ')' that ends the name;
+ * or NULL. */
 static const char *stat_field(const char *stat, int n)
 {
 	const char *at = strrchr(stat, ')');
@@ -89,7 +91,8 @@ static bool reaped_status(int pidfd, int *ret)
 void ap_watch_end(int pidfd, const struct ap_profile_head *head, struct ap_profile_known_end *ret)
 {
 	/* In this order: whoever was reaped between the two questions answers the second. */
-	ret->known = zombie_status(head, &ret->wait_status) || reaped_status(pidfd, &ret->wait_status);
+	ret->known =
+		zombie_status(head, &ret->wait_status) || reaped_status(pidfd, &ret->wait_status);
 }
 
 int ap_watch_maps(pid_t pid, const char *file_name)

@@ -29,34 +29,42 @@ static const char *severity(const struct ap_report *report, double share)
 		       : AP_SEVERITY_INFO;
 }
 
+/* Name of the function that calls @f for most of its time; NULL: none, or out of memory. */
+static const char *main_caller(const struct ap_report *report, struct ap_findings *all, uint32_t f)
+{
+	struct ap_edges callers;
+	const char *name = NULL;
+
+	if (ap_figure_edges(report, f, true, &callers)) {
+		all->error = -ENOMEM;
+		return NULL;
+	}
+	if (callers.n && ap_figure_listed(report, callers.items[0].function))
+		name = report->symbols[callers.items[0].function].name;
+	free(callers.items);
+	return name;
+}
+
 static void recommend(const struct ap_report *report, struct ap_findings *all,
 		      struct ap_finding *finding, uint32_t f)
 {
 	const struct ap_profile_process *process = &report->profile->process;
-	const struct ap_symbol *symbol = &report->symbols[f];
-	struct ap_edges callers = {0};
+	const char *const name = report->symbols[f].name;
+	const struct ap_place place = ap_finding_place(&report->symbols[f]);
+	const char *const caller = main_caller(report, all, f);
 
-	if (ap_figure_edges(report, f, true, &callers)) {
-		all->error = -ENOMEM;
-		return;
-	}
-	const char *const caller = callers.n && ap_figure_listed(report, callers.items[0].function)
-					   ? report->symbols[callers.items[0].function].name
-					   : NULL;
-	const struct ap_place place = ap_finding_place(symbol);
 	if (process->cpu_ns && ap_figure_cores_used(process) < WAITING_CORES)
 		ap_finding_recommend(all, finding,
 				     "The program used little CPU: find out what %s%s waits for.",
-				     symbol->name, place.text);
+				     name, place.text);
 	else if (caller)
 		ap_finding_recommend(all, finding,
-				     "Make %s%s cheaper, or call it less often from %s.",
-				     symbol->name, place.text, caller);
+				     "Make %s%s cheaper, let it wait less, or call it less often "
+				     "from %s.",
+				     name, place.text, caller);
 	else
-		ap_finding_recommend(all, finding,
-				     "Make %s%s cheaper: nothing else can save as much.",
-				     symbol->name, place.text);
-	free(callers.items);
+		ap_finding_recommend(all, finding, "Make %s%s cheaper, or let it wait less.", name,
+				     place.text);
 }
 
 static void found(const struct ap_report *report, struct ap_findings *all, uint32_t f, double share)

@@ -11,7 +11,7 @@
 #include "tests/support/oracle_read.h"
 #include "tests/support/report_read.h"
 
-#define MOST_LINES 20u
+#define MOST_LINES 8u
 
 static const char usage[] =
 	"usage: ap-compare [--pid PID] [--min-events N] [--min-threads N] [--min-folds N] ORACLE_DIR REPORT.json\n"
@@ -62,8 +62,9 @@ static int dump(const struct oracle_run *run)
 	names_init(&names);
 	oracle_name_calls(run, ORACLE_BY_NAME, &names, &calls);
 	printf("events %" PRIu64 "\nthreads %" PRIu64 "\nunmatched %" PRIu64 "\nunclosed %" PRIu64
-	       "\nopen %" PRIu64 "\ndeepest %zu\n",
-	       run->events, run->threads, run->unmatched, run->unclosed, run->open, run->deepest);
+	       "\nunwound %" PRIu64 "\nopen %" PRIu64 "\ndeepest %zu\n",
+	       run->events, run->threads, run->unmatched, run->unclosed, run->unwound, run->open,
+	       run->deepest);
 	calls_print(&calls, &names);
 	calls_clear(&calls);
 	names_clear(&names);
@@ -117,10 +118,10 @@ static int compare(const struct arguments *a, const struct oracle_run *run)
 	oracle_name_calls(run, claims.naming, &names, &calls);
 	const size_t wrong = compare_quality(a, run, &claims) +
 			     calls_compare(&calls, &claims.calls, &names, MOST_LINES);
-	printf("%s: events %" PRIu64 ", threads %" PRIu64 ", functions %zu, edges %zu, paths %zu, folds %lld, "
-	       "joined by %s\n",
+	printf("%s: events %" PRIu64 ", threads %" PRIu64 ", functions %zu, edges %zu, paths %zu, unwound %" PRIu64
+	       ", folds %lld, joined by %s\n",
 	       wrong ? "differs" : "equal", run->events, run->threads, calls.functions.used,
-	       calls.edges.used, calls_paths(&calls), claims.folds,
+	       calls.edges.used, calls_paths(&calls), run->unwound, claims.folds,
 	       claims.naming == ORACLE_BY_OFFSET ? "address" : "name");
 	calls_clear(&calls);
 	report_claims_clear(&claims);

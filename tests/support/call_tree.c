@@ -2,6 +2,7 @@
 /* tests/support/call_tree.c - containers and comparison of calls, edges and paths. */
 #include "tests/support/call_tree.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,13 +196,17 @@ size_t calls_paths(const struct calls *calls)
 	return n;
 }
 
-static void print_path(const struct call_tree *tree, uint32_t node, const struct names *names)
+/* The last @most calls, shortened, or all of them whole. */
+static void print_path(const struct call_tree *tree, uint32_t node, const struct names *names, unsigned most)
 {
-	if (tree->nodes[node].parent) {
-		print_path(tree, tree->nodes[node].parent, names);
+	if (tree->nodes[node].parent && most == 0) {
+		fputs("...;", stdout);
+	} else if (tree->nodes[node].parent) {
+		print_path(tree, tree->nodes[node].parent, names, most == UINT_MAX ? most : most - 1);
 		putchar(';');
 	}
-	fputs(names->labels[tree->nodes[node].name], stdout);
+	const char *label = names->labels[tree->nodes[node].name];
+	printf(most == UINT_MAX ? "%s" : "%.60s", label);
 }
 
 void calls_print(const struct calls *calls, const struct names *names)
@@ -224,7 +229,7 @@ void calls_print(const struct calls *calls, const struct names *names)
 	for (uint32_t i = 1; i < calls->paths.n; i++) {
 		if (calls->paths.nodes[i].calls) {
 			fputs("path ", stdout);
-			print_path(&calls->paths, i, names);
+			print_path(&calls->paths, i, names, UINT_MAX);
 			printf(" %llu\n", (unsigned long long)calls->paths.nodes[i].calls);
 		}
 	}
@@ -256,7 +261,8 @@ static void note_key(struct differences *d, uint64_t key, uint64_t expected, uin
 		return;
 	}
 	if (key >> 32) {
-		printf("edge %s -> %s\n", d->names->labels[key >> 32], d->names->labels[(uint32_t)key]);
+		printf("edge %.90s -> %.90s\n", d->names->labels[key >> 32],
+		       d->names->labels[(uint32_t)key]);
 	} else {
 		printf("function %s\n", d->names->labels[key]);
 	}
@@ -296,7 +302,7 @@ static void compare_paths(struct differences *d, const struct call_tree *a, cons
 		}
 		if (a_expected ? note(d, node->calls, other) : note(d, 0, node->calls)) {
 			fputs("path ", stdout);
-			print_path(a, i, d->names);
+			print_path(a, i, d->names, 5);
 			putchar('\n');
 		}
 	}

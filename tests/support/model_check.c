@@ -83,7 +83,8 @@ static const char *check_threads(const struct ap_profile *p)
 			return "a thread's name without an end";
 		}
 		for (size_t k = 0; k < t->open_n; k++) {
-			if (t->open[k].node >= p->nodes_n || t->open[k].function >= p->functions_n ||
+			if (t->open[k].node >= p->nodes_n ||
+			    t->open[k].function >= p->functions_n ||
 			    !p->nodes[t->open[k].node].used) {
 				return "an open call of no node";
 			}
@@ -107,7 +108,8 @@ static const char *check_rest(const struct ap_profile *p)
 	const struct ap_profile_quality *q = &p->quality;
 
 	for (size_t i = 0; i < p->modules_n; i++) {
-		if (!p->modules[i].path || p->modules[i].build_id_bytes > sizeof(p->modules[i].build_id)) {
+		if (!p->modules[i].path ||
+		    p->modules[i].build_id_bytes > sizeof(p->modules[i].build_id)) {
 			return "an impossible module";
 		}
 	}
@@ -119,7 +121,8 @@ static const char *check_rest(const struct ap_profile *p)
 			return "a drop without a reason";
 		}
 	}
-	if (!(q->ticks_per_s > 0) || !(q->paths_joined_pct >= 0 && q->paths_joined_pct <= 100.001)) {
+	if (!(q->ticks_per_s > 0) ||
+	    !(q->paths_joined_pct >= 0 && q->paths_joined_pct <= 100.001)) {
 		return "an impossible figure";
 	}
 	const char *wrong = check_lines(q->notes, q->notes_n);
@@ -128,8 +131,8 @@ static const char *check_rest(const struct ap_profile *p)
 
 const char *ap_model_check(const struct ap_profile *p)
 {
-	static const char *(*const checks[])(const struct ap_profile *) = {check_functions, check_nodes,
-									   check_threads, check_rest};
+	static const char *(*const checks[])(const struct ap_profile *) = {
+		check_functions, check_nodes, check_threads, check_rest};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		const char *wrong = checks[i](p);
 		if (wrong) {

@@ -10,12 +10,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include "tests/support/oracle_log.h"
 
@@ -165,12 +167,65 @@ static void record(enum oracle_kind kind, void *function, void *site, void *stac
 
 void __cyg_profile_func_enter(void *function, void *site)
 {
-	record(ORACLE_ENTER, function, site, __builtin_frame_address(0));
+	record(ORACLE_ENTER, function, site, __builtin_dwarf_cfa());
 }
 
 void __cyg_profile_func_exit(void *function, void *site)
 {
-	record(ORACLE_EXIT, function, site, __builtin_frame_address(0));
+	record(ORACLE_EXIT, function, site, __builtin_dwarf_cfa());
+}
+
+#if defined(__x86_64__)
+/* glibc keeps the stack pointer in word 6 of a jmp_buf, xored with a secret of the process and rotated. */
+static void *target_of(const struct __jmp_buf_tag *where)
+{
+	uint64_t mangled = (uint64_t)where->__jmpbuf[6], secret;
+	__asm__("mov %%fs:0x30, %0" : "=r"(secret));
+	return (void *)((mangled >> 17 | mangled << 47) ^ secret);
+}
+
+__attribute__((noreturn)) static void jump(const char *name, struct __jmp_buf_tag *where, int value)
+{
+	void (*next)(struct __jmp_buf_tag *, int) =
+		(void (*)(struct __jmp_buf_tag *, int))dlsym(RTLD_NEXT, name);
+	record(ORACLE_UNWIND, NULL, NULL, target_of(where));
+	next(where, value);
+	__builtin_unreachable();
+}
+
+PUBLIC void longjmp(struct __jmp_buf_tag where[1], int value)
+{
+	jump("longjmp", where, value);
+}
+
+PUBLIC void _longjmp(struct __jmp_buf_tag where[1], int value)
+{
+	jump("_longjmp", where, value);
+}
+
+PUBLIC void siglongjmp(struct __jmp_buf_tag where[1], int value)
+{
+	jump("siglongjmp", where, value);
+}
+#endif
+
+/* Asked by the unwinder for every frame that it leaves; whoever says "install" is landed in, be it to catch
+ * or to clean up. Compilers differ in what they call then: clang calls no exit hooks. */
+typedef _Unwind_Reason_Code personality(int, _Unwind_Action, _Unwind_Exception_Class, struct _Unwind_Exception *,
+					struct _Unwind_Context *);
+PUBLIC personality __gxx_personality_v0;
+
+_Unwind_Reason_Code __gxx_personality_v0(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+					 struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+	personality *next = (personality *)dlsym(RTLD_NEXT, "__gxx_personality_v0");
+	_Unwind_Word (*stack)(struct _Unwind_Context *) =
+		(_Unwind_Word(*)(struct _Unwind_Context *))dlsym(RTLD_DEFAULT, "_Unwind_GetCFA");
+	const _Unwind_Reason_Code answer = next(version, actions, class, exception, context);
+	if (answer == _URC_INSTALL_CONTEXT) {
+		record(ORACLE_UNWIND, NULL, NULL, (void *)stack(context));
+	}
+	return answer;
 }
 
 /* Ends and unloads that would hide modules from the map written by the destructor. */

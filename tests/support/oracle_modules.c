@@ -190,6 +190,11 @@ static size_t first_symbol_at(const struct oracle_module *module, uint64_t addre
 	return low;
 }
 
+const char *oracle_module_name(const struct oracle_module *module)
+{
+	return strrchr(module->path, '/') + 1;
+}
+
 struct oracle_place oracle_place_of(const struct oracle_modules *modules, uint64_t address)
 {
 	for (size_t i = 0; i < modules->mappings_n; i++) {
@@ -201,7 +206,7 @@ struct oracle_place oracle_place_of(const struct oracle_modules *modules, uint64
 		const uint64_t offset = address_in_file(module, address - m->start + m->offset);
 		const size_t s = first_symbol_at(module, offset);
 		const bool exact = s < module->symbols_n && module->symbols[s].address == offset;
-		return (struct oracle_place){ strrchr(module->path, '/') + 1, offset,
+		return (struct oracle_place){ oracle_module_name(module), offset,
 					      exact ? module->symbols[s].name : NULL, module };
 	}
 	return (struct oracle_place){ "?", address, NULL, NULL };

@@ -39,6 +39,9 @@ struct oracle_modules {
 int oracle_modules_read(struct oracle_modules *modules, const char *maps);
 void oracle_modules_clear(struct oracle_modules *modules);
 
+/** oracle_module_name() - file name without directories. */
+const char *oracle_module_name(const struct oracle_module *module);
+
 /** What an address is. */
 struct oracle_place {
 	const char *module; /* file name without directories; "?" unknown */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/support/oracle_read.c - replay of the oracle's logs with the plainest possible stack.
  *
- * An enter pushes; an exit pops down to the call of the same function, or does nothing where there is none.
- * No stack pointer is looked at: programs that leave frames without an exit are not for this reader, and
- * the counts of calls left so and of exits without a call say when one was. */
+ * An enter pushes; an exit pops down to the call of the same function, or does nothing where there is none;
+ * an unwind pops the calls below its stack pointer. Nothing is guessed: calls left in another way, and exits
+ * without a call, are counted, and a run that has any is not fit to be compared. */
 #include "tests/support/oracle_read.h"
 
 #include <dirent.h>
@@ -22,6 +22,7 @@
 struct open_call {
 	uint32_t function;
 	uint32_t node;
+	uint64_t stack;
 };
 
 struct stack {
@@ -63,9 +64,9 @@ static uint32_t node_of_call(struct oracle_run *run, const struct stack *stack, 
 	return call_tree_child(paths, above, function);
 }
 
-static void replay_enter(struct oracle_run *run, struct stack *stack, uint64_t address, bool count)
+static void replay_enter(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
 {
-	const uint32_t function = function_at(run, address);
+	const uint32_t function = function_at(run, ORACLE_FUNCTION(r->what));
 	const uint32_t node = node_of_call(run, stack, function);
 	if (count) {
 		const uint32_t parent = run->calls.paths.nodes[node].parent;
@@ -74,15 +75,15 @@ static void replay_enter(struct oracle_run *run, struct stack *stack, uint64_t a
 				 EDGE_KEY(run->calls.paths.nodes[parent].name, function));
 		++run->calls.paths.nodes[node].calls;
 	}
-	push(stack, (struct open_call){ function, node });
+	push(stack, (struct open_call){ function, node, r->stack });
 	if (stack->n > run->deepest) {
 		run->deepest = stack->n;
 	}
 }
 
-static void replay_exit(struct oracle_run *run, struct stack *stack, uint64_t address, bool count)
+static void replay_exit(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
 {
-	const uint32_t function = function_at(run, address);
+	const uint32_t function = function_at(run, ORACLE_FUNCTION(r->what));
 	size_t n = stack->n;
 	while (n > 0 && stack->calls[n - 1].function != function) {
 		n--;
@@ -93,6 +94,14 @@ static void replay_exit(struct oracle_run *run, struct stack *stack, uint64_t ad
 	}
 	run->unclosed += count ? stack->n - n : 0;
 	stack->n = n - 1;
+}
+
+static void replay_unwind(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
+{
+	while (stack->n > 0 && stack->calls[stack->n - 1].stack < r->stack) {
+		stack->n--;
+		run->unwound += count;
+	}
 }
 
 /** A log in memory. */
@@ -154,11 +163,14 @@ static int replay_log(struct oracle_run *run, struct stack *stack, const char *d
 		switch (ORACLE_KIND(r->what)) {
 		case ORACLE_ENTER:
 			events++;
-			replay_enter(run, stack, ORACLE_FUNCTION(r->what), count);
+			replay_enter(run, stack, r, count);
 			break;
 		case ORACLE_EXIT:
 			events++;
-			replay_exit(run, stack, ORACLE_FUNCTION(r->what), count);
+			replay_exit(run, stack, r, count);
+			break;
+		case ORACLE_UNWIND:
+			replay_unwind(run, stack, r, count);
 			break;
 		case ORACLE_BEGIN:
 			run->open += count ? stack->n : 0;

@@ -16,6 +16,7 @@ struct oracle_run {
 	uint64_t threads;   /* with events */
 	uint64_t unmatched; /* exits of functions that were not open */
 	uint64_t unclosed;  /* calls left by the exit of an outer one */
+	uint64_t unwound;   /* calls left by longjmp or an exception, without an exit */
 	uint64_t open;      /* calls still open at the end */
 	size_t deepest;     /* most calls open at once in a thread */
 

@@ -216,13 +216,10 @@ const char *const report_fixture_names[FIXTURE_NAMES] = {
 	"</script><script>alert(1)</script>",
 	"\"},{\"name\": \"x\\",
 	"\xff\xfe\xc3(\xed\xa0\x80",
-	("evil\xe2\x80\xae"
-	 "txt.exe\xe2\x80\xa8line\xc2\x9b"
-	 "31m"),
+	"evil\342\200\256txt.exe\342\200\250line\302\23331m", /* octal: ends after three digits */
 	"%s%n%1000d",
 	"line1\nline2\r\n",
-	"a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p q r s "
-	"t u v w x y z",
+	"a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o",
 };
 
 void report_fixture_hostile(struct report_fixture *fx)

@@ -4,10 +4,13 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MOST_MISNAMED 8u /* are printed */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -38,16 +41,19 @@ static enum oracle_naming naming_of(const json_t *functions)
 	return ORACLE_BY_OFFSET;
 }
 
-static bool is_misnamed(const struct oracle_run *run, const char *module, uint64_t offset, const char *name)
+/* A report names a module as the program loaded it, which may be a link to the file in the map. */
+static const struct oracle_module *module_called(const struct oracle_run *run, const char *name)
 {
+	char path[PATH_MAX], real[PATH_MAX];
 	for (size_t i = 0; i < run->modules.modules_n; i++) {
-		const struct oracle_module *from = &run->modules.modules[i];
-		const struct oracle_place place = { module, offset, NULL, from };
-		if (strcmp(strrchr(from->path, '/') + 1, module) == 0 && oracle_place_is_called(&place, name)) {
-			return false;
+		const struct oracle_module *module = &run->modules.modules[i];
+		const int directory = (int)(oracle_module_name(module) - module->path);
+		snprintf(path, sizeof(path), "%.*s%s", directory, module->path, name);
+		if (realpath(path, real) && strcmp(real, module->path) == 0) {
+			return module;
 		}
 	}
-	return true;
+	return NULL;
 }
 
 static uint32_t name_of_entry(struct report_claims *claims, const json_t *function,
@@ -58,14 +64,20 @@ static uint32_t name_of_entry(struct report_claims *claims, const json_t *functi
 	if (!is_real(function)) {
 		return name_of_key(names, name, NULL);
 	}
+	const struct oracle_module *from = module_called(run, module);
+	if (from) {
+		module = oracle_module_name(from);
+	}
 	oracle_key_name(label, sizeof(label), module, name);
 	if (claims->naming == ORACLE_BY_NAME) {
 		return name_of_key(names, label, label);
 	}
 	const uint64_t offset = strtoull(text_of(function, "offset"), NULL, 16);
-	if (is_misnamed(run, module, offset, name)) {
-		claims->misnamed++;
-		printf("  misnamed: %s at 0x%" PRIx64 "\n", label, offset);
+	const struct oracle_place place = { module, offset, NULL, from };
+	if (!oracle_place_is_called(&place, name)) {
+		if (claims->misnamed++ < MOST_MISNAMED) {
+			printf("  misnamed: %s at 0x%" PRIx64 "\n", label, offset);
+		}
 	}
 	oracle_key_offset(key, sizeof(key), module, offset);
 	return name_of_key(names, key, label);

@@ -136,11 +136,13 @@ static struct ap_builder *degraded(void)
 	b->hdr->clock_kind = AP_CLOCK_TSC;
 	b->hdr->flags = AP_SPOOL_FROZEN | AP_SPOOL_SIGNALS_OPEN;
 	b->hdr->inert_reason = 12;
-	b->hdr->clock_last = (struct ap_clock_pair){AP_BUILDER_START + 1005000000, AP_BUILDER_START + 1000000000};
+	b->hdr->clock_last = (struct ap_clock_pair){AP_BUILDER_START + 1005000000,
+						    AP_BUILDER_START + 1000000000};
 	return b;
 }
 
 const struct ap_sample_spool ap_sample_spools[] = {
-	{"empty", empty}, {"folded", folded}, {"pending", pending}, {"troubled", troubled}, {"degraded", degraded},
+	{"empty", empty},	{"folded", folded},	{"pending", pending},
+	{"troubled", troubled}, {"degraded", degraded},
 };
 const size_t ap_sample_spools_n = sizeof(ap_sample_spools) / sizeof(*ap_sample_spools);

@@ -58,7 +58,8 @@ static void *make_record(struct ap_builder *b, ap_ref *directory, uint32_t block
 }
 
 #define RECORD(b, directory, blocks, per_block, type, id)                                          \
-	((type *)make_record(b, directory, blocks, id, (const uint32_t[2]){per_block, sizeof(type)}))
+	((type *)make_record(b, directory, blocks, id,                                             \
+			     (const uint32_t[2]){per_block, sizeof(type)}))
 
 struct ap_function *ap_builder_function_at(const struct ap_builder *b, uint32_t id)
 {
@@ -68,8 +69,8 @@ struct ap_function *ap_builder_function_at(const struct ap_builder *b, uint32_t 
 
 struct ap_node *ap_builder_node_at(const struct ap_builder *b, uint32_t id)
 {
-	return RECORD((struct ap_builder *)b, &b->hdr->node_blocks, AP_NODE_BLOCKS, AP_NODES_PER_BLOCK,
-		      struct ap_node, id);
+	return RECORD((struct ap_builder *)b, &b->hdr->node_blocks, AP_NODE_BLOCKS,
+		      AP_NODES_PER_BLOCK, struct ap_node, id);
 }
 
 struct ap_module *ap_builder_module_at(const struct ap_builder *b, uint32_t id)
@@ -125,7 +126,8 @@ struct ap_builder *ap_builder_new(void)
 {
 	struct ap_builder *b = calloc(1, sizeof(*b));
 	require(b != NULL, "no memory");
-	b->hdr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	b->hdr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	require(b->hdr != MAP_FAILED, "no memory");
 	init_header(b->hdr);
 	ap_hist_map_init(&b->hist, b->hdr->ticks_per_s);
@@ -156,7 +158,8 @@ void ap_builder_save(const struct ap_builder *b, const char *path)
 {
 	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	const size_t n = (size_t)b->hdr->alloc_next;
-	require(fd >= 0 && pwrite(fd, b->hdr, n, 0) == (ssize_t)n && ftruncate(fd, SIZE) == 0, path);
+	require(fd >= 0 && pwrite(fd, b->hdr, n, 0) == (ssize_t)n && ftruncate(fd, SIZE) == 0,
+		path);
 	close(fd);
 }
 
@@ -225,11 +228,12 @@ struct ap_node_stat *ap_builder_node_stat(struct ap_builder *b, uint32_t shard, 
 		      AP_STATS_PER_BLOCK, struct ap_node_stat, node);
 }
 
-struct ap_function_stat *ap_builder_function_stat(struct ap_builder *b, uint32_t shard, uint32_t function)
+struct ap_function_stat *ap_builder_function_stat(struct ap_builder *b, uint32_t shard,
+						  uint32_t function)
 {
-	struct ap_function_stat *s =
-		RECORD(b, &ap_builder_shard_at(b, shard)->function_stat_blocks, AP_FUNCTION_STAT_BLOCKS,
-		       AP_STATS_PER_BLOCK, struct ap_function_stat, function);
+	struct ap_function_stat *s = RECORD(b, &ap_builder_shard_at(b, shard)->function_stat_blocks,
+					    AP_FUNCTION_STAT_BLOCKS, AP_STATS_PER_BLOCK,
+					    struct ap_function_stat, function);
 	s->function = function;
 	return s;
 }
@@ -239,9 +243,12 @@ static uint64_t *make_row(struct ap_builder *b, ap_ref *rows, uint32_t j, ap_ref
 	if (*rows == 0) {
 		*rows = ap_builder_alloc(b, sizeof(struct ap_hist_dir));
 	}
-	ap_ref *entry = &((struct ap_hist_dir *)ap_builder_at(b, *rows))->rows[j / AP_HIST_ROW_BUCKETS];
+	ap_ref *entry =
+		&((struct ap_hist_dir *)ap_builder_at(b, *rows))->rows[j / AP_HIST_ROW_BUCKETS];
 	if (*entry == 0) {
-		*entry = ap_builder_alloc(b, (coarse ? 8 : AP_HIST_ROW_BUCKETS) * sizeof(uint64_t)) | coarse;
+		*entry =
+			ap_builder_alloc(b, (coarse ? 8 : AP_HIST_ROW_BUCKETS) * sizeof(uint64_t)) |
+			coarse;
 	}
 	require((*entry & AP_HIST_COARSE) == coarse, "a row is fine or coarse");
 	return ap_builder_at(b, *entry & ~AP_HIST_COARSE);
@@ -292,7 +299,8 @@ void ap_builder_leaf(struct ap_builder *b, uint32_t shard, uint32_t node, uint64
 	s->leaf_rows = f->leaf_rows;
 }
 
-void ap_builder_call(struct ap_builder *b, uint32_t shard, uint32_t node, uint64_t total, uint64_t self)
+void ap_builder_call(struct ap_builder *b, uint32_t shard, uint32_t node, uint64_t total,
+		     uint64_t self)
 {
 	struct ap_node_stat *s = ap_builder_node_stat(b, shard, node);
 	struct ap_function_stat *f = count_category(b, shard, node, total);
@@ -351,7 +359,8 @@ static uint64_t address_of(const struct ap_builder *b, const void *p)
 struct ap_chunk *ap_builder_chunk(struct ap_builder *b, uint32_t thread, uint32_t slots)
 {
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
-	const ap_ref ref = ap_builder_alloc(b, sizeof(struct ap_chunk) + slots * sizeof(struct ap_event));
+	const ap_ref ref =
+		ap_builder_alloc(b, sizeof(struct ap_chunk) + slots * sizeof(struct ap_event));
 	struct ap_chunk *chunk = ap_builder_at(b, ref);
 	uint64_t base = t->folded + t->torn;
 
@@ -374,12 +383,11 @@ struct ap_event *ap_builder_slot(struct ap_builder *b, uint32_t thread)
 {
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 	struct ap_chunk *chunk = t->last_chunk ? ap_builder_at(b, t->last_chunk) : NULL;
-	struct ap_event *events = (struct ap_event *)(chunk + 1);
 
-	if (!chunk || t->cursor == address_of(b, events + chunk->slots)) {
+	if (!chunk || t->cursor == address_of(b, (struct ap_event *)(chunk + 1) + chunk->slots)) {
 		chunk = ap_builder_chunk(b, thread, AP_CHUNK_MIN_SLOTS);
-		events = (struct ap_event *)(chunk + 1);
 	}
+	struct ap_event *events = (struct ap_event *)(chunk + 1);
 	struct ap_event *slot = events + (t->cursor - address_of(b, events)) / sizeof(*events);
 	t->cursor += sizeof(*events);
 	return slot;
@@ -388,27 +396,29 @@ struct ap_event *ap_builder_slot(struct ap_builder *b, uint32_t thread)
 static void store(struct ap_builder *b, uint32_t thread, uint64_t word, uint64_t time)
 {
 	struct ap_event *slot = ap_builder_slot(b, thread);
-	const struct ap_chunk *chunk = ap_builder_at(b, ap_builder_thread_at(b, thread)->last_chunk);
+	const struct ap_chunk *chunk =
+		ap_builder_at(b, ap_builder_thread_at(b, thread)->last_chunk);
 
 	slot->time = time;
 	slot->word = word | (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
 }
 
 void ap_builder_event_at_site(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind,
-			      uint64_t address, uint64_t ticks, uint64_t stack_pointer, uint64_t site)
+			      uint64_t address, uint64_t ticks, uint64_t stack_pointer,
+			      uint64_t site)
 {
 	store(b, thread, ap_event_make_word(address, kind, 0, stack_pointer, site),
 	      ap_event_make_time(ticks, stack_pointer));
 }
 
-void ap_builder_event(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind, uint64_t address,
-		      uint64_t ticks, uint64_t stack_pointer)
+void ap_builder_event(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind,
+		      uint64_t address, uint64_t ticks, uint64_t stack_pointer)
 {
 	ap_builder_event_at_site(b, thread, kind, address, ticks, stack_pointer, SITE);
 }
 
-void ap_builder_special(struct ap_builder *b, uint32_t thread, enum ap_special subject, uint64_t value,
-			uint64_t ticks)
+void ap_builder_special(struct ap_builder *b, uint32_t thread, enum ap_special subject,
+			uint64_t value, uint64_t ticks)
 {
 	store(b, thread, ap_special_make_word(subject, value, 0), ticks & AP_EVENT_TIME_MASK);
 }

@@ -14,7 +14,7 @@
 #include "spool/histogram.h"
 #include "spool/layout.h"
 
-#define AP_BUILDER_START 5000000000ull /* ticks when the process's profile began */
+#define AP_BUILDER_START 5000000000ull	   /* ticks when the process's profile began */
 #define AP_BUILDER_STACK 0x7ffd00100000ull /* a stack pointer to count down from */
 
 struct ap_builder {
@@ -48,14 +48,16 @@ struct ap_node *ap_builder_node_at(const struct ap_builder *b, uint32_t id);
 uint32_t ap_builder_shard(struct ap_builder *b);
 struct ap_shard *ap_builder_shard_at(const struct ap_builder *b, uint32_t shard);
 struct ap_node_stat *ap_builder_node_stat(struct ap_builder *b, uint32_t shard, uint32_t node);
-struct ap_function_stat *ap_builder_function_stat(struct ap_builder *b, uint32_t shard, uint32_t function);
+struct ap_function_stat *ap_builder_function_stat(struct ap_builder *b, uint32_t shard,
+						  uint32_t function);
 /** ap_builder_count() - add @n to bucket @j of the histogram at *@rows. */
 void ap_builder_count(struct ap_builder *b, ap_ref *rows, uint32_t j, uint64_t n);
 /** ap_builder_count_coarse() - the same in a row of 8. */
 void ap_builder_count_coarse(struct ap_builder *b, ap_ref *rows, uint32_t j, uint64_t n);
 /** ap_builder_leaf(), ap_builder_call() - what a fold writes for one closed call. */
 void ap_builder_leaf(struct ap_builder *b, uint32_t shard, uint32_t node, uint64_t ticks);
-void ap_builder_call(struct ap_builder *b, uint32_t shard, uint32_t node, uint64_t total, uint64_t self);
+void ap_builder_call(struct ap_builder *b, uint32_t shard, uint32_t node, uint64_t total,
+		     uint64_t self);
 
 /* Threads and their rings. A live thread has no chunk until its first event. */
 uint32_t ap_builder_thread(struct ap_builder *b, uint32_t tid, const char *name);
@@ -69,11 +71,12 @@ struct ap_chunk *ap_builder_chunk(struct ap_builder *b, uint32_t thread, uint32_
 /** ap_builder_slot() - take the next slot, in a new chunk of 64 when the last is full. Nothing is stored. */
 struct ap_event *ap_builder_slot(struct ap_builder *b, uint32_t thread);
 /** ap_builder_event() - a hook's event; the call site is 7. */
-void ap_builder_event(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind, uint64_t address,
-		      uint64_t ticks, uint64_t stack_pointer);
+void ap_builder_event(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind,
+		      uint64_t address, uint64_t ticks, uint64_t stack_pointer);
 void ap_builder_event_at_site(struct ap_builder *b, uint32_t thread, enum ap_event_kind kind,
-			      uint64_t address, uint64_t ticks, uint64_t stack_pointer, uint64_t site);
-void ap_builder_special(struct ap_builder *b, uint32_t thread, enum ap_special subject, uint64_t value,
-			uint64_t ticks);
+			      uint64_t address, uint64_t ticks, uint64_t stack_pointer,
+			      uint64_t site);
+void ap_builder_special(struct ap_builder *b, uint32_t thread, enum ap_special subject,
+			uint64_t value, uint64_t ticks);
 
 #endif

@@ -3,7 +3,7 @@
 
 tap_n=0
 tap_dir=$(mktemp -d)
-trap 'chmod -R u+rwx "$tap_dir"; rm -rf "$tap_dir"' EXIT
+trap '[ "$BASHPID" != $$ ] || rm -rf "$tap_dir"' EXIT
 cd "$tap_dir" || exit 99
 
 # check NAME COMMAND... - the command's status is the result; what it prints is shown when it fails.
@@ -56,7 +56,7 @@ until_true() {
     "$@" >/dev/null 2>&1 && return 0
     sleep 0.05
   done
-  echo "never true: $*"
+  echo "# never true: $*"
   return 1
 }
 

@@ -243,45 +243,42 @@ START_TEST(a_line_may_be_exactly_as_wide_as_the_page)
 }
 END_TEST
 
+/* Everything but spaces of @s, escaped, behind what is in @to. */
+static void append_solid(char *to, const char *s)
+{
+	struct ap_piece piece;
+
+	to += strlen(to);
+	while ((s = ap_piece_next(s, &piece))) {
+		if (piece.text[0] != ' ') {
+			memcpy(to, piece.text, piece.bytes);
+			to += piece.bytes;
+		}
+	}
+	*to = '\0';
+}
+
 /* No line is wider than the page, and the characters come out in their order. */
 static void check_paragraph(const char *lead, unsigned hang, const char *s)
 {
 	char *text = paragraph(lead, hang, s);
-	char *plain = malloc(strlen(text) + 1);
-	char *expected = malloc(4 * strlen(s) + strlen(lead) + 1);
-	size_t n = 0;
-	size_t m = 0;
-	struct ap_piece piece;
+	char *got = calloc(4, strlen(text) + 1);
+	char *expected = calloc(4, strlen(s) + strlen(lead) + 1);
 
-	for (char *line = text; *line;) {
-		char *end = strchr(line, '\n');
-		*end = '\0';
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 		ck_assert_uint_le(ap_escape_columns(line), 80);
-		for (; *line; line++) {
-			if (*line != ' ')
-				plain[n++] = *line;
-		}
-		line = end + 1;
+		append_solid(got, line);
 	}
-	plain[n] = '\0';
-	for (const char *c = lead; *c; c++) {
-		if (*c != ' ')
-			expected[m++] = *c;
-	}
-	while ((s = ap_piece_next(s, &piece))) {
-		if (piece.text[0] != ' ') {
-			memcpy(expected + m, piece.text, piece.bytes);
-			m += piece.bytes;
-		}
-	}
-	expected[m] = '\0';
-	ck_assert_str_eq(plain, expected);
+	append_solid(expected, lead);
+	append_solid(expected, s);
+	ck_assert_str_eq(got, expected);
 	free(expected);
-	free(plain);
+	free(got);
 	free(text);
 }
 
-START_TEST(no_paragraph_is_wider_than_the_page_and_none_loses_a_character)
+/* Up to 120 pieces; some texts without a space: one word wider than the page. */
+static void random_text(char *ret, unsigned *seed)
 {
 	static const char *const alphabet[] = {"a",	   "b",
 					       " ",	   "  ",
@@ -289,19 +286,24 @@ START_TEST(no_paragraph_is_wider_than_the_page_and_none_loses_a_character)
 					       "\xff",	   "\xe2\x80\xae",
 					       "word",	   "longer_word_of_a_name<T>",
 					       ", "};
-	char s[2048];
+	const unsigned pieces = (unsigned)rand_r(seed) % 120;
+	const bool solid = rand_r(seed) % 4 == 0;
+
+	*ret = '\0';
+	for (unsigned i = 0; i < pieces; i++) {
+		const char *piece = alphabet[(unsigned)rand_r(seed) % 11];
+		if (!solid || *piece != ' ')
+			ret = stpcpy(ret, piece);
+	}
+}
+
+START_TEST(no_paragraph_is_wider_than_the_page_and_none_loses_a_character)
+{
+	char s[120 * 32];
 	unsigned seed = (unsigned)_i * 7919u + 1;
 
 	for (int round = 0; round < 200; round++) {
-		s[0] = '\0';
-		const unsigned pieces = (unsigned)rand_r(&seed) % 120;
-		/* Some texts without spaces at all: one word wider than the page. */
-		const bool solid = rand_r(&seed) % 4 == 0;
-		for (unsigned i = 0; i < pieces; i++) {
-			const char *piece = alphabet[(unsigned)rand_r(&seed) % 11];
-			if (!solid || *piece != ' ')
-				strcat(s, piece);
-		}
+		random_text(s, &seed);
 		check_paragraph("  - ", 4, s);
 		check_paragraph("  label      ", 13, s);
 		check_paragraph("", 39, s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/unit/test-guard.c - a guarded child takes nobody with it; and how the ends of others are found out. */
+/* tests/unit/test-guard.c - a guarded child takes nobody with it; and how the ends of others
+ * are found out. */
 #include "monitor/guard.h"
 
 #include <errno.h>
@@ -50,7 +51,8 @@ static int burn(void *arg)
 /* Can @arg bytes be mapped? */
 static int map(void *arg)
 {
-	return mmap(NULL, *(size_t *)arg, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+	return mmap(NULL, *(size_t *)arg, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0) != MAP_FAILED;
 }
 
 START_TEST(the_child_s_word_comes_back)

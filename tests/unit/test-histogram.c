@@ -55,7 +55,8 @@ static void check_bucket(const struct ap_hist_map *map, uint64_t ticks, uint64_t
 		      (unsigned long long)ticks_per_s, j, exact);
 }
 
-static const uint64_t rates[] = {1000000000, 2199998000, 2900123456, 4999999999, 24000000, 1000000, 62500000};
+static const uint64_t rates[] = {1000000000, 2199998000, 2900123456, 4999999999,
+				 24000000,   1000000,	 62500000};
 
 START_TEST(edges_are_powers_of_two_to_the_nth_of_32)
 {
@@ -141,7 +142,8 @@ START_TEST(a_duration_in_ns_has_the_bucket_that_its_ticks_have)
 END_TEST
 
 /* Quantiles in parts of 10,000. */
-static const uint64_t quantiles[] = {0, 1, 100, 700, 2500, 5000, 7500, 9000, 9500, 9900, 9990, 9999, 10000};
+static const uint64_t quantiles[] = {0,	   1,	 100,  700,  2500, 5000, 7500,
+				     9000, 9500, 9900, 9990, 9999, 10000};
 #define QUANTILES (sizeof(quantiles) / sizeof(*quantiles))
 
 static int by_value(const void *a, const void *b)
@@ -174,8 +176,8 @@ static void check_quantiles(double *values, size_t n, bool coarse)
 		const double exact = sorted_quantile(values, n, quantiles[i]);
 		const double found = ap_histogram_quantile(&h, (double)quantiles[i] / 10000) * 1e9;
 		ck_assert_msg(fabs(found - exact) <= exact * (coarse ? WORST_COARSE : WORST),
-			      "q %g of %zu values: %.9g instead of %.9g", (double)quantiles[i] / 10000, n,
-			      found, exact);
+			      "q %g of %zu values: %.9g instead of %.9g",
+			      (double)quantiles[i] / 10000, n, found, exact);
 	}
 	ap_histogram_clear(&h);
 }
@@ -212,7 +214,8 @@ static void fill_log_normal(double *v, size_t n)
 static void fill_edges(double *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		v[i] = exp2((double)(random_u64() % 1500) / 32 - 30) * 1e9 + (double)(random_u64() % 3) - 1;
+		v[i] = exp2((double)(random_u64() % 1500) / 32 - 30) * 1e9 +
+		       (double)(random_u64() % 3) - 1;
 	}
 }
 
@@ -230,8 +233,9 @@ static void fill_powers(double *v, size_t n)
 	}
 }
 
-static void (*const fills[])(double *, size_t) = {fill_uniform, fill_log_uniform,    fill_log_normal,
-						  fill_edges,   fill_two_far_points, fill_powers};
+static void (*const fills[])(double *, size_t) = {fill_uniform,	       fill_log_uniform,
+						  fill_log_normal,     fill_edges,
+						  fill_two_far_points, fill_powers};
 #define FILLS ((int)(sizeof(fills) / sizeof(*fills)))
 
 START_TEST(quantiles_are_within_1_1_percent_of_the_sorted_values)
@@ -272,7 +276,8 @@ START_TEST(the_rank_is_that_of_the_decimal_quantile)
 	}
 	for (int percent = 1; percent <= 100; percent++) {
 		const double middle = exp2((1000 + percent - 1 - AP_HIST_OFFSET - 0.5) / 32);
-		ck_assert_double_eq_tol(ap_histogram_quantile(&h, percent / 100.0), middle, middle * 1e-12);
+		ck_assert_double_eq_tol(ap_histogram_quantile(&h, percent / 100.0), middle,
+					middle * 1e-12);
 	}
 	ap_histogram_clear(&h);
 }
@@ -317,7 +322,8 @@ static void fill_parts(struct ap_histogram parts[PARTS])
 	for (int i = 0; i < PARTS; i++) {
 		parts[i].coarse = i == 3;
 		for (int n = 0; n < 40 * i; n++) {
-			ap_histogram_add(&parts[i], (uint32_t)(random_u64() % AP_HIST_BUCKETS), random_u64() % 1000);
+			ap_histogram_add(&parts[i], (uint32_t)(random_u64() % AP_HIST_BUCKETS),
+					 random_u64() % 1000);
 		}
 	}
 }
@@ -345,7 +351,8 @@ static void check_same_bytes(const struct ap_histogram *a, const struct ap_histo
 	for (int i = 0; i < (int)AP_HIST_ROWS; i++) {
 		ck_assert_int_eq(a->rows[i] != NULL, b->rows[i] != NULL);
 		if (a->rows[i]) {
-			ck_assert_mem_eq(a->rows[i], b->rows[i], AP_HIST_ROW_BUCKETS * sizeof(uint64_t));
+			ck_assert_mem_eq(a->rows[i], b->rows[i],
+					 AP_HIST_ROW_BUCKETS * sizeof(uint64_t));
 		}
 	}
 }
@@ -379,7 +386,8 @@ static Suite *make_suite(void)
 {
 	const int n = (int)(sizeof(rates) / sizeof(*rates));
 	Suite *suite = suite_create("histogram");
-	TCase *index = tcase_create("index"), *quantile = tcase_create("quantile"), *merge = tcase_create("merge");
+	TCase *index = tcase_create("index"), *quantile = tcase_create("quantile"),
+	      *merge = tcase_create("merge");
 
 	tcase_set_timeout(index, 60);
 	tcase_set_timeout(quantile, 60);
@@ -389,7 +397,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(index, both_sides_of_every_bucket_edge_are_told_apart, 0, n);
 	tcase_add_loop_test(index, buckets_never_fall_as_durations_grow, 0, n);
 	tcase_add_test(index, a_duration_in_ns_has_the_bucket_that_its_ticks_have);
-	tcase_add_loop_test(quantile, quantiles_are_within_1_1_percent_of_the_sorted_values, 0, FILLS);
+	tcase_add_loop_test(quantile, quantiles_are_within_1_1_percent_of_the_sorted_values, 0,
+			    FILLS);
 	tcase_add_loop_test(quantile, quantiles_of_coarse_rows_are_within_4_5_percent, 0, FILLS);
 	tcase_add_test(quantile, every_single_value_is_its_own_quantile);
 	tcase_add_test(quantile, the_rank_is_that_of_the_decimal_quantile);

@@ -66,7 +66,8 @@ START_TEST(a_path_that_is_too_long_is_an_error)
 	char path[16];
 
 	ck_assert_int_eq(ap_output_expand("0123456789abcde", &names, path, sizeof(path)), 0);
-	ck_assert_int_eq(ap_output_expand("0123456789abcdef", &names, path, sizeof(path)), -ENAMETOOLONG);
+	ck_assert_int_eq(ap_output_expand("0123456789abcdef", &names, path, sizeof(path)),
+			 -ENAMETOOLONG);
 }
 END_TEST
 

@@ -22,7 +22,10 @@ START_TEST(gaps_folded_before_count_for_open_frames)
 {
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 	const uint32_t n = ap_fixture_node(A);
-	const struct ap_frame frame = {.word = A, .start = T0 - 700, .child_ticks = 30, .node = n,
+	const struct ap_frame frame = {.word = A,
+				       .start = T0 - 700,
+				       .child_ticks = 30,
+				       .node = n,
 				       .stack = (uint16_t)(SP >> 4)};
 	ap_builder_frame(b, thread, &frame);
 	t->gap_ticks[0] = 1;
@@ -86,9 +89,11 @@ START_TEST(the_same_stack_pointer_is_alive_only_for_the_same_call_site)
 {
 	ap_fixture_enter(A, 0, 0);
 	ap_builder_event_at_site(b, thread, AP_EVENT_ENTER, B, T0 + 10, ap_fixture_down(1), 5);
-	ap_builder_event_at_site(b, thread, AP_EVENT_ENTER, C, T0 + 20, ap_fixture_down(1), 5); /* inlined into B */
+	ap_builder_event_at_site(b, thread, AP_EVENT_ENTER, C, T0 + 20, ap_fixture_down(1),
+				 5); /* inlined into B */
 	ap_fixture_exit(C, 30, 1);
-	ap_builder_event_at_site(b, thread, AP_EVENT_ENTER, C, T0 + 60, ap_fixture_down(1), 6); /* B is gone */
+	ap_builder_event_at_site(b, thread, AP_EVENT_ENTER, C, T0 + 60, ap_fixture_down(1),
+				 6); /* B is gone */
 	ap_fixture_exit(C, 70, 1);
 	ap_fixture_exit(A, 100, 0);
 	ap_fixture_read();
@@ -117,7 +122,8 @@ START_TEST(longjmp_and_catch_close_what_they_leave_behind)
 	ap_fixture_enter(A, 0, 0);
 	ap_fixture_enter(B, 100, 1);
 	ap_fixture_enter(C, 200, 2);
-	ap_builder_special(b, thread, _i ? AP_SPECIAL_CATCH : AP_SPECIAL_UNWIND, ap_fixture_down(1) >> 4, T0 + 300);
+	ap_builder_special(b, thread, _i ? AP_SPECIAL_CATCH : AP_SPECIAL_UNWIND,
+			   ap_fixture_down(1) >> 4, T0 + 300);
 	ap_fixture_exit(B, 500, 1);
 	ap_fixture_exit(A, 600, 0);
 	ap_fixture_read();
@@ -300,7 +306,9 @@ START_TEST(calls_beyond_the_frames_are_counted_until_they_return)
 {
 	const uint32_t n = ap_fixture_node(A);
 	const struct ap_frame frame = {.word = ap_event_make_word(A, AP_EVENT_ENTER, 0, SP, 7),
-				       .start = T0, .node = n, .stack = (uint16_t)(SP >> 4)};
+				       .start = T0,
+				       .node = n,
+				       .stack = (uint16_t)(SP >> 4)};
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 	ap_builder_frame(b, thread, &frame);
 	t->frames_max = 1;
@@ -327,8 +335,11 @@ END_TEST
 START_TEST(a_longjmp_also_ends_calls_that_were_counted_only)
 {
 	const uint32_t n = ap_fixture_node(A);
-	const struct ap_frame frame = {.word = ap_event_make_word(A, AP_EVENT_ENTER, 0, ap_fixture_down(1), 7),
-				       .start = T0, .node = n, .stack = (uint16_t)(ap_fixture_down(1) >> 4)};
+	const struct ap_frame frame = {
+		.word = ap_event_make_word(A, AP_EVENT_ENTER, 0, ap_fixture_down(1), 7),
+		.start = T0,
+		.node = n,
+		.stack = (uint16_t)(ap_fixture_down(1) >> 4)};
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 	ap_builder_frame(b, thread, &frame);
 	t->frames_max = 1;
@@ -392,14 +403,17 @@ START_TEST(random_call_trees_have_the_figures_of_their_making)
 	ap_fixture_read();
 	for (unsigned f = 0; f < FUNCTIONS; f++) {
 		if (truth[f].calls) {
-			ap_fixture_expect(A + 64 * f, truth[f].calls, truth[f].total, truth[f].self);
-			ck_assert_double_eq(ap_fixture_function(A + 64 * f)->sum_ns, (double)truth[f].sum);
+			ap_fixture_expect(A + 64 * f, truth[f].calls, truth[f].total,
+					  truth[f].self);
+			ck_assert_double_eq(ap_fixture_function(A + 64 * f)->sum_ns,
+					    (double)truth[f].sum);
 		}
 		calls += truth[f].calls;
 	}
 	ck_assert_uint_gt(calls, 30);
 	ck_assert_uint_eq(p->quality.pending, 2 * calls);
-	ck_assert_uint_eq(p->quality.unclosed_frames + p->quality.unmatched_exits + p->quality.clamps, 0);
+	ck_assert_uint_eq(
+		p->quality.unclosed_frames + p->quality.unmatched_exits + p->quality.clamps, 0);
 }
 END_TEST
 

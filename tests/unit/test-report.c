@@ -97,8 +97,8 @@ START_TEST(the_report_of_a_busy_program_reads_like_this)
 		"             (src/db/query.c:120) itself: instrumented callees are not to blame.\n"
 		"  info       query holds 99.8 % of the self time. [hot_function]\n"
 		"           - self 96.2 s, total 96.2 s in 10000 calls, 9.62 ms self a call\n"
-		"          => Make query (src/db/query.c:120) cheaper, or call it less often from\n"
-		"             main.\n"
+		"          => Make query (src/db/query.c:120) cheaper, let it wait less, or call\n"
+		"             it less often from main.\n"
 		"  info       Recording 1 tiny function took ~24.0 % of the run. [tiny_functions]\n"
 		"           - 5.00 M calls at ~24.0 ns each; a call does less than that itself\n"
 		"           - box<int>::get() const (src/box.h:3): 5.00 M calls, 10 ns self a\n"
@@ -389,6 +389,14 @@ START_TEST(frames_from_the_parent_have_time_but_no_calls)
 }
 END_TEST
 
+START_TEST(calls_that_took_no_time_are_listed)
+{
+	report_fixture_calls(&fx, report_fixture_function(&fx, "quick", "quick.c", 1), 1, 0);
+	assert_text("  1 quick (quick.c:1)\n"
+		    "         0 ns   0.0 %     0 ns       1     0 ns      n/a      n/a     0 ns\n");
+}
+END_TEST
+
 START_TEST(color_is_there_only_when_asked_for_and_changes_nothing_else)
 {
 	report_fixture_busy(&fx);
@@ -463,6 +471,7 @@ static void add_text_tests(TCase *tc)
 	tcase_add_test(tc, the_busiest_threads_are_shown_and_all_when_asked);
 	tcase_add_test(tc, deep_stacks_of_open_calls_show_their_innermost_frames);
 	tcase_add_test(tc, frames_from_the_parent_have_time_but_no_calls);
+	tcase_add_test(tc, calls_that_took_no_time_are_listed);
 	tcase_add_test(tc, color_is_there_only_when_asked_for_and_changes_nothing_else);
 	tcase_add_test(tc, hostile_names_stay_inside_the_page_and_do_nothing);
 }

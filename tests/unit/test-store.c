@@ -49,19 +49,31 @@ START_TEST(spool_names_are_made_and_known_again)
 {
 	char name[AP_NAME_BYTES];
 
-	ck_assert_int_eq(ap_names_spool(name, sizeof(name), "d", 4194304, 0x0123456789abcdefull), 0);
+	ck_assert_int_eq(ap_names_spool(name, sizeof(name), "d", 4194304, 0x0123456789abcdefull),
+			 0);
 	ck_assert_str_eq(name, "d/4194304.0123456789abcdef.spool");
 	ck_assert_uint_eq(ap_names_spool_pid(name + 2), 4194304);
-	ck_assert_int_eq(ap_names_spool(name, sizeof("d/4194304.0123456789abcdef.spool") - 1, "d", 4194304, 1), -ENAMETOOLONG);
+	ck_assert_int_eq(ap_names_spool(name, sizeof("d/4194304.0123456789abcdef.spool") - 1, "d",
+					4194304, 1),
+			 -ENAMETOOLONG);
 }
 END_TEST
 
 START_TEST(other_names_are_no_spools)
 {
 	static const char *const others[] = {
-		"", "log", ".spool", "12.spool", "12.0123456789abcde.spool", "12.0123456789abcdeg.spool",
-		"12.0123456789ABCDEF.spool", "12.0123456789abcdef.spool2", "12.0123456789abcdef",
-		"x12.0123456789abcdef.spool", "0.0123456789abcdef.spool", "99999999999.0123456789abcdef.spool",
+		"",
+		"log",
+		".spool",
+		"12.spool",
+		"12.0123456789abcde.spool",
+		"12.0123456789abcdeg.spool",
+		"12.0123456789ABCDEF.spool",
+		"12.0123456789abcdef.spool2",
+		"12.0123456789abcdef",
+		"x12.0123456789abcdef.spool",
+		"0.0123456789abcdef.spool",
+		"99999999999.0123456789abcdef.spool",
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -141,7 +153,8 @@ START_TEST(options_are_found_behind_escapes)
 	ck_assert_int_eq(ap_store_option(NULL, "dir", value, sizeof(value)), 0);
 	ck_assert_int_eq(ap_store_option("dir=a:dir=b", "dir", value, sizeof(value)), 1);
 	ck_assert_str_eq(value, "b");
-	ck_assert_int_eq(ap_store_option("dir=a\\\\:dir=no\\\\\\:", "dir", value, sizeof(value)), 1);
+	ck_assert_int_eq(ap_store_option("dir=a\\\\:dir=no\\\\\\:", "dir", value, sizeof(value)),
+			 1);
 	ck_assert_str_eq(value, "no\\:");
 	ck_assert_int_eq(ap_store_option("dir=abcd", "dir", value, 4), -ENAMETOOLONG);
 }
@@ -204,15 +217,6 @@ START_TEST(a_run_directory_goes_with_its_last_spool)
 }
 END_TEST
 
-START_TEST(foreign_files_keep_a_run_directory)
-{
-	ck_assert_int_eq(mkdir(in_dir("run-5-0123456789abcdef"), 0700), 0);
-	make_file("run-5-0123456789abcdef/precious");
-	ck_assert_int_eq(ap_store_remove_run(in_dir("run-5-0123456789abcdef")), -ENOTEMPTY);
-	ck_assert_int_eq(access(in_dir("run-5-0123456789abcdef/precious"), F_OK), 0);
-}
-END_TEST
-
 static size_t lines_of(const char *path, char *ret_last, size_t size)
 {
 	FILE *file = fopen(path, "r");
@@ -226,6 +230,31 @@ static size_t lines_of(const char *path, char *ret_last, size_t size)
 	}
 	return n;
 }
+
+START_TEST(the_log_of_a_run_directory_is_kept)
+{
+	char spool[PATH_MAX], line[256];
+
+	ck_assert_int_eq(mkdir(in_dir("run-5-0123456789abcdef"), 0700), 0);
+	strcpy(spool, in_dir("1.0123456789abcdef.spool"));
+	ap_store_log(spool, "first");
+	ck_assert_int_eq(
+		rename(in_dir("log"), strcat(strcpy(line, dir), "/run-5-0123456789abcdef/log")), 0);
+	ap_store_log(spool, "second");
+	ck_assert_int_eq(ap_store_remove_run(in_dir("run-5-0123456789abcdef")), 0);
+	ck_assert_uint_eq(lines_of(in_dir("log"), line, sizeof(line)), 2);
+	ck_assert_ptr_nonnull(strstr(line, "first"));
+}
+END_TEST
+
+START_TEST(foreign_files_keep_a_run_directory)
+{
+	ck_assert_int_eq(mkdir(in_dir("run-5-0123456789abcdef"), 0700), 0);
+	make_file("run-5-0123456789abcdef/precious");
+	ck_assert_int_eq(ap_store_remove_run(in_dir("run-5-0123456789abcdef")), -ENOTEMPTY);
+	ck_assert_int_eq(access(in_dir("run-5-0123456789abcdef/precious"), F_OK), 0);
+}
+END_TEST
 
 START_TEST(the_log_grows_by_lines_beside_the_spool_or_its_run_directory)
 {
@@ -278,6 +307,7 @@ static Suite *suite(void)
 	tcase_add_test(files, the_command_line_goes_before_the_environment);
 	tcase_add_test(files, a_listing_has_spools_of_run_directories_too);
 	tcase_add_test(files, a_run_directory_goes_with_its_last_spool);
+	tcase_add_test(files, the_log_of_a_run_directory_is_kept);
 	tcase_add_test(files, foreign_files_keep_a_run_directory);
 	tcase_add_test(files, the_log_grows_by_lines_beside_the_spool_or_its_run_directory);
 	tcase_add_test(files, the_log_is_not_written_through_a_link);
