@@ -278,6 +278,7 @@ bool ap_tables_init(struct ap_control *c)
 		ap_node_at(c, id)->function = id;
 		ap_node_at(c, id)->parent = id == AP_ID_ROOT ? AP_ID_NONE : AP_ID_ROOT;
 	}
+	ap_node_at(c, AP_ID_DEEPER)->depth = AP_MAX_PATH_DEPTH; /* what is joined stays joined */
 	h->functions = h->nodes = AP_ID_FIRST;
 	return true;
 }
