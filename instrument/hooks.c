@@ -13,35 +13,57 @@
 EXPORT void __cyg_profile_func_enter(void *function, void *call_site);
 EXPORT void __cyg_profile_func_exit(void *function, void *call_site);
 
-/* @stack_pointer: the instrumented function's, at its call of the hook: what setjmp would have saved there. */
-static inline __attribute__((always_inline)) void record(void *function, void *call_site, uint64_t stack_pointer,
-							 enum ap_event_kind kind)
+/* What a hook was called with; the stack pointer is the instrumented function's at that call: what setjmp
+ * would have saved there. */
+struct call {
+	void *function;
+	void *site;
+	uint64_t stack_pointer;
+	enum ap_event_kind kind;
+};
+
+static inline __attribute__((always_inline)) void record_at(struct call call, uint64_t ticks)
 {
-	const uint64_t ticks = ap_ticks();
 	const struct ap_ctl *ctl = ap_self;
 	struct ap_thread *thread = ctl->thread;
-	const uint64_t word = ap_event_make_word((uint64_t)function, kind, 0, stack_pointer, (uint64_t)call_site);
-	const uint64_t time = ap_event_make_time(ticks, stack_pointer);
+	const uint64_t word = ap_event_make_word((uint64_t)call.function, call.kind, 0, call.stack_pointer,
+						 (uint64_t)call.site);
+	const uint64_t time = ap_event_make_time(ticks, call.stack_pointer);
+	uint64_t slot = 0, lap;
 	if (AP_LIKELY(thread)) {
-		const uint64_t slot = ap_arch_reserve(&thread->cursor);
-		if (AP_LIKELY(slot < ctl->end)) {
+		slot = ap_arch_reserve(&thread->cursor);
+		if (AP_LIKELY(ap_ctl_takes(ctl, slot, &lap))) {
 			struct ap_event *event = (struct ap_event *)slot;
 			event->time = time;
-			__atomic_store_n(&event->word, word | ctl->lap, __ATOMIC_RELEASE);
+			__atomic_store_n(&event->word, word | lap, __ATOMIC_RELEASE);
 			return;
 		}
 	}
-	ap_slow(word, time);
+	ap_slow(word, time, slot);
+}
+
+/* Apart, so that the other way has no call and saves no registers. */
+static AP_COLD void record_by_kernel_clock(struct call call)
+{
+	record_at(call, ap_ticks_monotonic());
+}
+
+static inline __attribute__((always_inline)) void record(struct call call)
+{
+	if (AP_UNLIKELY(ap_runtime.clock_kind == AP_CLOCK_MONOTONIC))
+		record_by_kernel_clock(call);
+	else
+		record_at(call, ap_arch_ticks());
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)
 {
-	record(function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER);
+	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER});
 }
 
 void __cyg_profile_func_exit(void *function, void *call_site)
 {
-	record(function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT);
+	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT});
 }
 
 #define CALIBRATE_PAIRS 32
@@ -51,7 +73,7 @@ uint64_t ap_hooks_calibrate(void)
 {
 	static struct ap_event slots[2 * CALIBRATE_PAIRS];
 	struct ap_thread thread = {0};
-	struct ap_ctl ctl = {.thread = &thread, .end = (uint64_t)(slots + 2 * CALIBRATE_PAIRS)};
+	struct ap_ctl ctl = {.thread = &thread, .end = (uint64_t)(slots + 2 * CALIBRATE_PAIRS), .bytes = sizeof slots};
 	struct ap_ctl *before = ap_self;
 	uint64_t best = UINT64_MAX;
 

@@ -133,9 +133,9 @@ static int grandchild(void *argument)
 	struct order *order = argument;
 	ap_sys0(SYS_setsid);
 	reset_signals();
+	raise_limits(); /* before anything is opened */
 	only_dev_null();
 	volunteer_for_oom();
-	raise_limits();
 	exec_error = (int)-ap_sys3(SYS_execve, ap_runtime.program, order->arguments, order->environment);
 	ap_sys1(SYS_exit_group, 127);
 	return 0;

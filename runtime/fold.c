@@ -139,13 +139,9 @@ static inline void close_frame(struct batch *b, uint32_t depth, uint64_t now)
 static void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
 {
 	while (b->depth > keep) {
-		if (b->depth <= b->frames_max) {
+		if (b->depth <= b->frames_max)
 			close_frame(b, b->depth, now);
-			if (!(b->frames[b->depth - 1].flags & AP_FRAME_INHERITED))
-				b->thread->unclosed++;
-		} else {
-			b->thread->unclosed++;
-		}
+		b->thread->unclosed++;
 		b->depth--;
 	}
 	b->node = node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);

@@ -31,14 +31,15 @@ static inline void store_event(uint64_t slot, uint64_t word, uint64_t time)
 void ap_record(uint64_t word, uint64_t time)
 {
 	struct ap_ctl *ctl = ap_self;
+	uint64_t slot = 0, lap;
 	if (AP_LIKELY(ctl->thread)) {
-		const uint64_t slot = ap_arch_reserve(&ctl->thread->cursor);
-		if (AP_LIKELY(slot < ctl->end)) {
-			store_event(slot, word | ctl->lap, time);
+		slot = ap_arch_reserve(&ctl->thread->cursor);
+		if (AP_LIKELY(ap_ctl_takes(ctl, slot, &lap))) {
+			store_event(slot, word | lap, time);
 			return;
 		}
 	}
-	ap_slow(word, time);
+	ap_slow(word, time, slot);
 }
 
 void ap_record_special(enum ap_special subject, uint64_t value)
@@ -64,6 +65,7 @@ static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, ui
 	ctl->thread->cursor = first;
 	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(lap, base), __ATOMIC_RELEASE);
 	ctl->lap = (uint64_t)lap << AP_EVENT_LAP_SHIFT;
+	ctl->bytes = chunk->slots * sizeof(struct ap_event);
 	__atomic_store_n(&ctl->end, first + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
 		ctl->end = 0; /* frozen between our check and our store */
@@ -207,8 +209,8 @@ static void slow_body(void *argument)
 	}
 	if (!ctl->end)
 		return; /* frozen */
-	read_clocks(s->c, ctl);
 	store_with_gap(ctl, s->word, s->time);
+	read_clocks(s->c, ctl); /* not in the gap: reading CPU clocks is where the kernel ends our time slice */
 }
 
 /* A thread that lags and finds memory short lets the holders of shards run: a bounded number of times, and
@@ -257,7 +259,23 @@ static bool nested(const struct ap_ctl *ctl)
 	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp;
 }
 
-void ap_slow(uint64_t word, uint64_t time)
+/* A slot in a chunk that waits: a handler filled that chunk after we had reserved in it. Return: stored there? */
+static bool store_in_waiting(struct ap_control *c, const struct ap_ctl *ctl, uint64_t slot, uint64_t word, uint64_t time)
+{
+	if (!slot || !ctl->thread)
+		return false;
+	for (ap_ref ref = ctl->thread->first_chunk; ref && ref != ctl->thread->last_chunk;) {
+		const struct ap_chunk *chunk = ap_at(c, ref);
+		if (slot - (uint64_t)(chunk + 1) < chunk->slots * sizeof(struct ap_event)) {
+			store_event(slot, word | (chunk->lap_base & 3) << AP_EVENT_LAP_SHIFT, time);
+			return true;
+		}
+		ref = chunk->next;
+	}
+	return false;
+}
+
+void ap_slow(uint64_t word, uint64_t time, uint64_t slot)
 {
 	struct ap_control *c = ap_runtime.control;
 	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON) {
@@ -272,7 +290,9 @@ void ap_slow(uint64_t word, uint64_t time)
 		return;
 	}
 	const uint64_t mask = ap_signals_block();
-	slow_blocked(c, word & ~AP_EVENT_LAP_MASK, time);
+	word &= ~AP_EVENT_LAP_MASK;
+	if (!store_in_waiting(c, ap_self, slot, word, time))
+		slow_blocked(c, word, time);
 	ap_signals_restore(mask);
 }
 

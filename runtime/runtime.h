@@ -31,16 +31,28 @@ enum ap_state {
 struct ap_ctl {
 	struct ap_thread *thread; /* in the spool; NULL: no ring */
 	uint64_t end;             /* slots at or above this address are not ours; 0: frozen */
+	uint64_t bytes;           /* of the chunk's slots: they begin at end - bytes */
 	uint64_t lap;             /* lap of the chunk, shifted to its place in an event */
 	uint64_t slow_sp;         /* stack pointer inside a slow path of this thread; 0: none */
 	uint32_t id;              /* of the thread in the spool */
 	uint32_t tid;
 	uint32_t shard_hint;
-	uint32_t growth;          /* slots of the next chunk */
 	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
 	uint64_t cpu_read_ticks;
 	uint64_t cpu_start_ns;
 };
+
+/**
+ * ap_ctl_takes() - is @slot a slot of the chunk in use, and with which lap?
+ *
+ * A handler between the reservation and this may have filled the chunk and gone on in another: then the slot is
+ * in neither, and ap_slow() finds where it is. The lap is read first: if it is the new chunk's, so is the end. */
+static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_t *ret_lap)
+{
+	*ret_lap = __atomic_load_n(&ctl->lap, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&ctl->end, __ATOMIC_RELAXED) - slot - 1 < __atomic_load_n(&ctl->bytes, __ATOMIC_RELAXED);
+}
 
 /** The calling thread's control; points to an empty one before its first event and after its end. */
 extern __thread struct ap_ctl *ap_self __attribute__((tls_model("initial-exec")));
@@ -98,6 +110,7 @@ struct ap_runtime {
 	uint32_t clock_kind;
 	uint64_t ticks_per_s;
 	bool off; /* inert for ever, also after a fork */
+	bool dir_checked; /* the directory is ours alone: a log may be written there */
 	uint32_t key; /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
 	uint64_t hook_ticks_x1000; /* of one enter+exit without its share of the fold */
@@ -214,8 +227,10 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks);
 
 /* ring.c */
-/** ap_slow() - record an event that found no slot. @word without lap. Any thread; signal-safe. */
-void ap_slow(uint64_t word, uint64_t time) AP_COLD;
+/** ap_slow() - record an event that found no slot in the chunk in use. Any thread; signal-safe.
+ * @word: without lap
+ * @slot: what was reserved; 0: nothing, there is no ring */
+void ap_slow(uint64_t word, uint64_t time, uint64_t slot) AP_COLD;
 /** ap_record() - record an event: the hot path, for callers that are no hooks. */
 void ap_record(uint64_t word, uint64_t time);
 /** ap_record_special() - a special event, only where the thread already has a ring. */

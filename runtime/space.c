@@ -148,6 +148,7 @@ int ap_space_create(struct ap_control *c)
 	const long dirfd = open_dir(ap_runtime.settings.dir);
 	if (dirfd < 0)
 		return (int)dirfd;
+	ap_runtime.dir_checked = true;
 	ap_limits_read(&limits);
 	const long error = create_in(c, dirfd, &limits);
 	ap_sys1(SYS_close, dirfd);

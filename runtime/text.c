@@ -107,7 +107,7 @@ void ap_log(const char *what, long error)
 	const struct ap_settings *settings = &ap_runtime.settings;
 	char path[560], text[800];
 	struct ap_line line = {text, sizeof text, 0};
-	if (!settings->dir[0] || !may_write() || ap_names_log(path, sizeof path, settings->dir))
+	if (!ap_runtime.dir_checked || !may_write() || ap_names_log(path, sizeof path, settings->dir))
 		return;
 	ap_line_str(&line, "pid ");
 	ap_line_u64(&line, ap_getpid());

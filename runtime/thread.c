@@ -210,6 +210,7 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 	const struct ap_chunk *chunk = ap_at(c, ctl->thread->first_chunk);
 	ctl->lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
 	__atomic_store_n(&ctl->thread->state, AP_THREAD_LIVE, __ATOMIC_RELEASE);
+	ctl->bytes = chunk->slots * sizeof(struct ap_event);
 	__atomic_store_n(&ctl->end, ctl->thread->cursor + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
 		ctl->end = 0;
