@@ -29,9 +29,10 @@ static uint64_t next_random(uint64_t *state)
 /* Words of a small vocabulary: compressible, without long repeats. */
 static void write_text(char *text, unsigned bytes, uint64_t seed)
 {
-	static const char *const words[] = { "time ", "person ", "year ",  "way ",  "day ",   "thing ",
-					     "man ",  "world ",  "life ",  "hand ", "part ",  "child ",
-					     "eye ",  "woman ",  "place ", "work ", "week\n", "case " };
+	static const char *const words[] = {"time ",  "person ", "year ",  "way ",   "day ",
+					    "thing ", "man ",	 "world ", "life ",  "hand ",
+					    "part ",  "child ",	 "eye ",   "woman ", "place ",
+					    "work ",  "week\n",	 "case "};
 	unsigned at = 0;
 	while (at < bytes) {
 		const char *word = words[next_random(&seed) % (sizeof(words) / sizeof(words[0]))];
@@ -55,7 +56,8 @@ static void round_trip(struct job *job, char *text, char *packed, char *again)
 static void *run(void *of_job)
 {
 	struct job *job = of_job;
-	char *text = malloc(job->bytes), *packed = malloc(job->bytes * 2 + 600), *again = malloc(job->bytes);
+	char *text = malloc(job->bytes), *packed = malloc(job->bytes * 2 + 600),
+	     *again = malloc(job->bytes);
 	for (unsigned i = 0; i < job->rounds; i++) {
 		write_text(text, job->bytes, job->number * 1000u + i);
 		round_trip(job, text, packed, again);
@@ -75,7 +77,7 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	for (unsigned i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){ .number = i, .rounds = rounds, .bytes = bytes };
+		jobs[i] = (struct job){.number = i, .rounds = rounds, .bytes = bytes};
 		pthread_create(&threads[i], NULL, run, &jobs[i]);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {

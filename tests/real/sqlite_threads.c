@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/real/sqlite_threads.c - drives SQLite: four threads, each with a database of its own in memory.
  *
- * sqlite_threads [ROWS]. Nothing is shared but SQLite's own globals, and nothing asks for random numbers or
- * the time: two runs do the same calls. */
+ * sqlite_threads [ROWS]. Nothing is shared but SQLite's own globals, and nothing asks for the time or for its
+ * random numbers (journals do): two runs do the same calls on the same threads. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,7 +36,8 @@ static void insert_rows(sqlite3 *db, const struct job *job)
 {
 	sqlite3_stmt *insert;
 	char name[32];
-	if (sqlite3_prepare_v2(db, "INSERT INTO item(name, kind, price) VALUES(?, ?, ?)", -1, &insert, NULL)) {
+	if (sqlite3_prepare_v2(db, "INSERT INTO item(name, kind, price) VALUES(?, ?, ?)", -1,
+			       &insert, NULL)) {
 		fail(db, "prepare");
 	}
 	execute(db, "BEGIN");
@@ -66,15 +67,19 @@ static int upper_half(void *calls, int columns, char **values, char **names)
 
 static void ask(sqlite3 *db, struct job *job)
 {
-	static const char question[] =
-		"SELECT count(*) || ' ' || sum(n) || ' ' || max(dear) FROM (SELECT kind, count(*) AS n, "
-		"max(price) AS dear FROM item WHERE name LIKE '%7%' GROUP BY kind ORDER BY dear DESC)";
+	static const char question[] = "SELECT count(*) || ' ' || sum(n) || ' ' || max(dear) FROM "
+				       "(SELECT kind, count(*) AS n, "
+				       "max(price) AS dear FROM item WHERE name LIKE '%7%' GROUP "
+				       "BY kind ORDER BY dear DESC)";
 	sqlite3_stmt *select;
 	unsigned rows = 0;
-	if (sqlite3_exec(db, "SELECT a.name, b.name FROM item a JOIN item b ON b.name = a.name AND b.kind > 11 "
-			     "ORDER BY a.price, a.name",
+	if (sqlite3_exec(db,
+			 "SELECT a.name, b.name FROM item a JOIN item b ON b.name = a.name AND "
+			 "b.kind > 11 "
+			 "ORDER BY a.price, a.name",
 			 upper_half, &rows, NULL) ||
-	    sqlite3_prepare_v2(db, question, -1, &select, NULL) || sqlite3_step(select) != SQLITE_ROW) {
+	    sqlite3_prepare_v2(db, question, -1, &select, NULL) ||
+	    sqlite3_step(select) != SQLITE_ROW) {
 		fail(db, "select");
 	}
 	snprintf(job->answer, sizeof(job->answer), "%u rows, %s", rows,
@@ -89,17 +94,18 @@ static void *run(void *of_job)
 	if (sqlite3_open(":memory:", &db) != SQLITE_OK) {
 		fail(db, "open");
 	}
-	execute(db, "PRAGMA temp_store=MEMORY;"
+	execute(db, "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF;"
 		    "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT, kind INT, price REAL);"
 		    "CREATE INDEX item_name ON item(name)");
 	insert_rows(db, job);
-	execute(db, "CREATE INDEX item_price ON item(price);"
-		    "CREATE VIRTUAL TABLE text USING fts5(body);"
-		    "INSERT INTO text SELECT name || ' of kind ' || kind FROM item WHERE id % 7 = 0;"
-		    "UPDATE item SET price = price * 1.25 WHERE kind IN (3, 5, 7);"
-		    "DELETE FROM item WHERE kind = 2 AND id IN (SELECT id FROM item WHERE price > 500);"
-		    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
-		    "INSERT INTO item(name, kind, price) SELECT 'extra-' || i, i % 23, i FROM n");
+	execute(db,
+		"CREATE INDEX item_price ON item(price);"
+		"CREATE VIRTUAL TABLE text USING fts5(body);"
+		"INSERT INTO text SELECT name || ' of kind ' || kind FROM item WHERE id % 7 = 0;"
+		"UPDATE item SET price = price * 1.25 WHERE kind IN (3, 5, 7);"
+		"DELETE FROM item WHERE kind = 2 AND id IN (SELECT id FROM item WHERE price > 500);"
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
+		"INSERT INTO item(name, kind, price) SELECT 'extra-' || i, i % 23, i FROM n");
 	ask(db, job);
 	sqlite3_close(db);
 	return NULL;
@@ -114,7 +120,7 @@ int main(int argc, char **argv)
 	/* Once, before there are threads: otherwise one of them does it, and which one is chance. */
 	sqlite3_initialize();
 	for (unsigned i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){ .number = i, .rows = rows };
+		jobs[i] = (struct job){.number = i, .rows = rows};
 		pthread_create(&threads[i], NULL, run, &jobs[i]);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {

@@ -14,9 +14,11 @@
 #define MOST_LINES 8u
 
 static const char usage[] =
-	"usage: ap-compare [--pid PID] [--min-events N] [--min-threads N] [--min-folds N] ORACLE_DIR REPORT.json\n"
+	"usage: ap-compare [--pid PID] [--min-events N] [--min-threads N] [--min-folds N] "
+	"ORACLE_DIR REPORT.json\n"
 	"       ap-compare [--pid PID] --dump ORACLE_DIR\n"
-	"Compares the calls, edges, paths and number of events of a report with the oracle's logs,\n"
+	"Compares the calls, edges, paths and number of events of a report with the oracle's "
+	"logs,\n"
 	"or prints what the logs say. Status: 0 equal, 1 different, 2 trouble.\n";
 
 struct arguments {
@@ -91,13 +93,14 @@ static size_t compare_quality(const struct arguments *a, const struct oracle_run
 			 claims->attempted - claims->specials);
 	wrong += require(claims->identity_holds == 1, "identity_holds", 1, claims->identity_holds);
 	wrong += require(claims->dropped == 0, "events dropped", 0, claims->dropped);
-	wrong += require(claims->misnamed == 0, "misnamed functions", 0, (long long)claims->misnamed);
-	wrong += require((long long)run->events >= a->min_events, "at least so many events", a->min_events,
-			 (long long)run->events);
+	wrong += require(claims->misnamed == 0, "misnamed functions", 0,
+			 (long long)claims->misnamed);
+	wrong += require((long long)run->events >= a->min_events, "at least so many events",
+			 a->min_events, (long long)run->events);
 	wrong += require((long long)run->threads >= a->min_threads, "at least so many threads",
 			 a->min_threads, (long long)run->threads);
-	wrong += require(claims->folds >= a->min_folds || a->min_folds == 0, "at least so many folds",
-			 a->min_folds, claims->folds);
+	wrong += require(claims->folds >= a->min_folds || a->min_folds == 0,
+			 "at least so many folds", a->min_folds, claims->folds);
 	wrong += require(run->unmatched + run->unclosed == 0,
 			 "calls and exits that do not match (oracle; unfit program)", 0,
 			 (long long)(run->unmatched + run->unclosed));
@@ -118,7 +121,8 @@ static int compare(const struct arguments *a, const struct oracle_run *run)
 	oracle_name_calls(run, claims.naming, &names, &calls);
 	const size_t wrong = compare_quality(a, run, &claims) +
 			     calls_compare(&calls, &claims.calls, &names, MOST_LINES);
-	printf("%s: events %" PRIu64 ", threads %" PRIu64 ", functions %zu, edges %zu, paths %zu, unwound %" PRIu64
+	printf("%s: events %" PRIu64 ", threads %" PRIu64
+	       ", functions %zu, edges %zu, paths %zu, unwound %" PRIu64
 	       ", folds %lld, joined by %s\n",
 	       wrong ? "differs" : "equal", run->events, run->threads, calls.functions.used,
 	       calls.edges.used, calls_paths(&calls), run->unwound, claims.folds,
@@ -131,7 +135,7 @@ static int compare(const struct arguments *a, const struct oracle_run *run)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = { 0 };
+	struct arguments a = {0};
 	struct oracle_run run;
 	int status = 2;
 	if (parse_arguments(&a, argc, argv) < 0) {

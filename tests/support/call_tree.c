@@ -11,7 +11,7 @@
 void *must_realloc(void *old, size_t size)
 {
 	void *new = realloc(old, size);
-	if (!new && size > 0) {
+	if (!new &&size > 0) {
 		fputs("ap-compare: out of memory\n", stderr);
 		exit(2);
 	}
@@ -77,7 +77,7 @@ void number_map_clear(struct number_map *map)
 {
 	free(map->keys);
 	free(map->numbers);
-	*map = (struct number_map){ 0 };
+	*map = (struct number_map){0};
 }
 
 static uint64_t hash_of(const char *text)
@@ -100,7 +100,7 @@ static uint32_t add_name(struct names *names, const char *key, const char *label
 
 void names_init(struct names *names)
 {
-	*names = (struct names){ 0 };
+	*names = (struct names){0};
 	add_name(names, "", "");
 	name_of_key(names, "(root)", NULL);
 	name_of_key(names, "(deeper)", NULL);
@@ -130,7 +130,7 @@ void names_clear(struct names *names)
 	free(names->keys);
 	free(names->labels);
 	number_map_clear(&names->by_hash);
-	*names = (struct names){ 0 };
+	*names = (struct names){0};
 }
 
 static uint32_t add_node(struct call_tree *tree, uint32_t parent, uint32_t name)
@@ -139,15 +139,16 @@ static uint32_t add_node(struct call_tree *tree, uint32_t parent, uint32_t name)
 		tree->room = tree->room ? tree->room * 2 : 256;
 		tree->nodes = must_realloc(tree->nodes, tree->room * sizeof(*tree->nodes));
 	}
-	tree->nodes[tree->n] = (struct call_node){
-		.parent = parent, .name = name, .depth = parent ? tree->nodes[parent].depth + 1 : 0
-	};
+	tree->nodes[tree->n] =
+		(struct call_node){.parent = parent,
+				   .name = name,
+				   .depth = parent ? tree->nodes[parent].depth + 1 : 0};
 	return (uint32_t)tree->n++;
 }
 
 void call_tree_init(struct call_tree *tree)
 {
-	*tree = (struct call_tree){ 0 };
+	*tree = (struct call_tree){0};
 	add_node(tree, 0, 0);
 	add_node(tree, 0, NAME_ROOT);
 	add_node(tree, 0, NAME_DEEPER);
@@ -171,12 +172,12 @@ void call_tree_clear(struct call_tree *tree)
 {
 	free(tree->nodes);
 	number_map_clear(&tree->children);
-	*tree = (struct call_tree){ 0 };
+	*tree = (struct call_tree){0};
 }
 
 void calls_init(struct calls *calls)
 {
-	*calls = (struct calls){ 0 };
+	*calls = (struct calls){0};
 	call_tree_init(&calls->paths);
 }
 
@@ -197,12 +198,14 @@ size_t calls_paths(const struct calls *calls)
 }
 
 /* The last @most calls, shortened, or all of them whole. */
-static void print_path(const struct call_tree *tree, uint32_t node, const struct names *names, unsigned most)
+static void print_path(const struct call_tree *tree, uint32_t node, const struct names *names,
+		       unsigned most)
 {
 	if (tree->nodes[node].parent && most == 0) {
 		fputs("...;", stdout);
 	} else if (tree->nodes[node].parent) {
-		print_path(tree, tree->nodes[node].parent, names, most == UINT_MAX ? most : most - 1);
+		print_path(tree, tree->nodes[node].parent, names,
+			   most == UINT_MAX ? most : most - 1);
 		putchar(';');
 	}
 	const char *label = names->labels[tree->nodes[node].name];
@@ -211,7 +214,7 @@ static void print_path(const struct call_tree *tree, uint32_t node, const struct
 
 void calls_print(const struct calls *calls, const struct names *names)
 {
-	const struct number_map *maps[] = { &calls->functions, &calls->edges };
+	const struct number_map *maps[] = {&calls->functions, &calls->edges};
 	for (int edges = 0; edges < 2; edges++) {
 		for (size_t i = 0; i < maps[edges]->slots; i++) {
 			const uint64_t key = maps[edges]->keys[i], n = maps[edges]->numbers[i];
@@ -222,7 +225,8 @@ void calls_print(const struct calls *calls, const struct names *names)
 				printf("edge %s -> %s %llu\n", names->labels[key >> 32],
 				       names->labels[(uint32_t)key], (unsigned long long)n);
 			} else {
-				printf("function %s %llu\n", names->labels[key], (unsigned long long)n);
+				printf("function %s %llu\n", names->labels[key],
+				       (unsigned long long)n);
 			}
 		}
 	}
@@ -287,15 +291,17 @@ static void compare_maps(struct differences *d, const struct number_map *expecte
 }
 
 /* Parents come before children, so one pass finds each node's twin, or 0, from its parent's. */
-static void compare_paths(struct differences *d, const struct call_tree *a, const struct call_tree *b,
-			  bool a_expected)
+static void compare_paths(struct differences *d, const struct call_tree *a,
+			  const struct call_tree *b, bool a_expected)
 {
 	uint32_t *twins = must_realloc(NULL, a->n * sizeof(*twins));
 	twins[0] = 0;
 	for (uint32_t i = 1; i < a->n; i++) {
 		const struct call_node *node = &a->nodes[i];
 		const uint32_t above = twins[node->parent];
-		twins[i] = i < TREE_DEEPER + 1 ? i : above ? call_tree_find(b, above, node->name) : 0;
+		twins[i] = i < TREE_DEEPER + 1 ? i
+			   : above	       ? call_tree_find(b, above, node->name)
+					       : 0;
 		const uint64_t other = twins[i] ? b->nodes[twins[i]].calls : 0;
 		if (!a_expected && twins[i]) {
 			continue; /* compared from the other side */
@@ -309,10 +315,10 @@ static void compare_paths(struct differences *d, const struct call_tree *a, cons
 	free(twins);
 }
 
-size_t calls_compare(const struct calls *expected, const struct calls *found, const struct names *names,
-		     size_t most)
+size_t calls_compare(const struct calls *expected, const struct calls *found,
+		     const struct names *names, size_t most)
 {
-	struct differences d = { .names = names, .most = most };
+	struct differences d = {.names = names, .most = most};
 	compare_maps(&d, &expected->functions, &found->functions);
 	compare_maps(&d, &expected->edges, &found->edges);
 	d.of_kind = 0;

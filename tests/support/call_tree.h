@@ -64,7 +64,8 @@ void call_tree_clear(struct call_tree *tree);
 /** Everything that is compared, over the same names. */
 struct calls {
 	struct number_map functions; /* by name */
-	struct number_map edges;     /* by EDGE_KEY; the parent of a direct recursion is its first caller */
+	struct number_map
+		edges; /* by EDGE_KEY; the parent of a direct recursion is its first caller */
 	struct call_tree paths;
 };
 #define EDGE_KEY(parent, child) ((uint64_t)(parent) << 32 | (child))
@@ -76,8 +77,8 @@ void calls_print(const struct calls *calls, const struct names *names);
 /**
  * calls_compare() - print how @found differs from @expected, at most @most lines of each kind
  * Return: number of differing functions, edges and paths. */
-size_t calls_compare(const struct calls *expected, const struct calls *found, const struct names *names,
-		     size_t most);
+size_t calls_compare(const struct calls *expected, const struct calls *found,
+		     const struct names *names, size_t most);
 /** calls_paths() - number of paths with calls. */
 size_t calls_paths(const struct calls *calls);
 

@@ -29,7 +29,7 @@
 struct log {
 	pid_t pid;
 	pid_t tid;
-	int fd;      /* -1: closed by the thread's end, or not to be had */
+	int fd;	     /* -1: closed by the thread's end, or not to be had */
 	uint64_t at; /* bytes in the file */
 };
 
@@ -106,7 +106,7 @@ static void save_maps(void)
 
 static void put_begin(struct log *log, const struct log *forked_from)
 {
-	struct oracle_record begin = { .what = ORACLE_WHAT(ORACLE_BEGIN, 0) };
+	struct oracle_record begin = {.what = ORACLE_WHAT(ORACLE_BEGIN, 0)};
 	if (forked_from) {
 		begin.site = (uint64_t)forked_from->pid << 32 | (uint32_t)forked_from->tid;
 		begin.stack = forked_from->at;
@@ -158,8 +158,8 @@ static void record(enum oracle_kind kind, void *function, void *site, void *stac
 	if (log->pid != pid || log->fd < 0) {
 		log_open(log, pid);
 	}
-	const struct oracle_record r = { ORACLE_WHAT(kind, (uintptr_t)function), (uintptr_t)site,
-					 (uintptr_t)stack };
+	const struct oracle_record r = {ORACLE_WHAT(kind, (uintptr_t)function), (uintptr_t)site,
+					(uintptr_t)stack};
 	put(log->fd, &r, sizeof(r));
 	log->at += sizeof(r);
 	errno = saved;
@@ -211,12 +211,14 @@ PUBLIC void siglongjmp(struct __jmp_buf_tag where[1], int value)
 
 /* Asked by the unwinder for every frame that it leaves; whoever says "install" is landed in, be it to catch
  * or to clean up. Compilers differ in what they call then: clang calls no exit hooks. */
-typedef _Unwind_Reason_Code personality(int, _Unwind_Action, _Unwind_Exception_Class, struct _Unwind_Exception *,
-					struct _Unwind_Context *);
+typedef _Unwind_Reason_Code personality(int, _Unwind_Action, _Unwind_Exception_Class,
+					struct _Unwind_Exception *, struct _Unwind_Context *);
 PUBLIC personality __gxx_personality_v0;
 
-_Unwind_Reason_Code __gxx_personality_v0(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
-					 struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+_Unwind_Reason_Code __gxx_personality_v0(int version, _Unwind_Action actions,
+					 _Unwind_Exception_Class class,
+					 struct _Unwind_Exception *exception,
+					 struct _Unwind_Context *context)
 {
 	personality *next = (personality *)dlsym(RTLD_NEXT, "__gxx_personality_v0");
 	_Unwind_Word (*stack)(struct _Unwind_Context *) =

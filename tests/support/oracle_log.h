@@ -8,17 +8,21 @@
 
 #include <stdint.h>
 
+/* BEGIN is a thread's first record. UNWIND: the calls made below `stack` are gone, by a longjmp or by an
+ * exception that landed there. */
 enum oracle_kind {
 	ORACLE_ENTER = 1,
 	ORACLE_EXIT = 2,
-	ORACLE_BEGIN = 3, /* a thread's first record; a forked child's says where its stack comes from */
-	ORACLE_UNWIND = 4, /* calls made below `stack` are gone: a longjmp, or an exception that landed there */
+	ORACLE_BEGIN = 3,
+	ORACLE_UNWIND = 4,
 };
 
+/* ORACLE_BEGIN and ORACLE_UNWIND have no function; ORACLE_BEGIN of a forked child has in `site` its parent's
+ * pid : 32 (high) | tid : 32, and in `stack` the bytes of that thread's log at the fork. */
 struct oracle_record {
-	uint64_t what;  /* kind : 8 (high) | function : 56; function 0 in ORACLE_BEGIN and ORACLE_UNWIND */
-	uint64_t site;  /* call site; ORACLE_BEGIN: pid : 32 (high) | tid : 32 of the forking thread, or 0 */
-	uint64_t stack; /* stack pointer where the hook is called; ORACLE_BEGIN: bytes of the forking thread's log at the fork */
+	uint64_t what;	/* kind : 8 (high) | function : 56 */
+	uint64_t site;	/* call site */
+	uint64_t stack; /* stack pointer where the hook is called, or where an unwind ends */
 };
 
 #define ORACLE_WHAT(kind, function) ((uint64_t)(kind) << 56 | (uint64_t)(function))

@@ -26,23 +26,26 @@ static int by_address(const void *a, const void *b)
 	return x->rank != y->rank ? x->rank - y->rank : strcmp(x->name, y->name);
 }
 
-static void add_symbols(struct oracle_module *module, Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static void add_symbols(struct oracle_module *module, Elf *elf, Elf_Scn *section,
+			const GElf_Shdr *header)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	const size_t n = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
 	for (size_t i = 0; data && i < n; i++) {
 		GElf_Sym symbol;
-		if (!gelf_getsym(data, (int)i, &symbol) || GELF_ST_TYPE(symbol.st_info) != STT_FUNC ||
-		    symbol.st_shndx == SHN_UNDEF) {
+		if (!gelf_getsym(data, (int)i, &symbol) ||
+		    GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) {
 			continue;
 		}
 		const int bind = GELF_ST_BIND(symbol.st_info);
 		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
 		module->symbols = must_realloc(module->symbols,
-					   (module->symbols_n + 1) * sizeof(*module->symbols));
+					       (module->symbols_n + 1) * sizeof(*module->symbols));
 		module->symbols[module->symbols_n++] = (struct oracle_symbol){
 			.address = symbol.st_value,
-			.rank = bind == STB_GLOBAL ? 0 : bind == STB_WEAK ? 1 : 2,
+			.rank = bind == STB_GLOBAL ? 0
+				: bind == STB_WEAK ? 1
+						   : 2,
 			.name = strdup(name ? name : ""),
 		};
 	}
@@ -70,8 +73,8 @@ static void read_segments(struct oracle_module *module, Elf *elf)
 		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD) {
 			continue;
 		}
-		module->segments = must_realloc(module->segments,
-					    (module->segments_n + 1) * sizeof(*module->segments));
+		module->segments = must_realloc(
+			module->segments, (module->segments_n + 1) * sizeof(*module->segments));
 		uint64_t *segment = module->segments[module->segments_n++];
 		segment[0] = header.p_offset;
 		segment[1] = header.p_filesz;
@@ -87,9 +90,9 @@ static size_t module_of_path(struct oracle_modules *modules, const char *path)
 		}
 	}
 	modules->modules = must_realloc(modules->modules,
-				    (modules->modules_n + 1) * sizeof(*modules->modules));
+					(modules->modules_n + 1) * sizeof(*modules->modules));
 	struct oracle_module *module = &modules->modules[modules->modules_n];
-	*module = (struct oracle_module){ .path = strdup(path) };
+	*module = (struct oracle_module){.path = strdup(path)};
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
 	if (elf && elf_kind(elf) == ELF_K_ELF) {
@@ -110,7 +113,8 @@ static int add_mapping(struct oracle_modules *modules, const struct oracle_mappi
 {
 	for (size_t i = 0; i < modules->mappings_n; i++) {
 		const struct oracle_mapping *old = &modules->mappings[i];
-		if (old->start == new->start && old->module == new->module && old->offset == new->offset) {
+		if (old->start == new->start && old->module == new->module &&
+		    old->offset == new->offset) {
 			return 0;
 		}
 		if (new->start < old->end && old->start < new->end) {
@@ -119,7 +123,7 @@ static int add_mapping(struct oracle_modules *modules, const struct oracle_mappi
 		}
 	}
 	modules->mappings = must_realloc(modules->mappings,
-				     (modules->mappings_n + 1) * sizeof(*modules->mappings));
+					 (modules->mappings_n + 1) * sizeof(*modules->mappings));
 	modules->mappings[modules->mappings_n++] = *new;
 	return 0;
 }
@@ -130,7 +134,7 @@ int oracle_modules_read(struct oracle_modules *modules, const char *maps)
 	FILE *in = fopen(maps, "re");
 	int result = 0;
 
-	*modules = (struct oracle_modules){ 0 };
+	*modules = (struct oracle_modules){0};
 	elf_version(EV_CURRENT);
 	if (!in) {
 		fprintf(stderr, "ap-compare: cannot read '%s': %s\n", maps, strerror(errno));
@@ -138,8 +142,8 @@ int oracle_modules_read(struct oracle_modules *modules, const char *maps)
 	}
 	while (result == 0 && fgets(line, sizeof(line), in)) {
 		struct oracle_mapping m;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %4095[^\n]", &m.start,
-			   &m.end, permissions, &m.offset, path) == 5 &&
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %4095[^\n]",
+			   &m.start, &m.end, permissions, &m.offset, path) == 5 &&
 		    path[0] == '/' && permissions[2] == 'x') {
 			m.module = module_of_path(modules, path);
 			result = add_mapping(modules, &m);
@@ -162,7 +166,7 @@ void oracle_modules_clear(struct oracle_modules *modules)
 	}
 	free(modules->modules);
 	free(modules->mappings);
-	*modules = (struct oracle_modules){ 0 };
+	*modules = (struct oracle_modules){0};
 }
 
 static uint64_t address_in_file(const struct oracle_module *module, uint64_t offset)
@@ -206,10 +210,10 @@ struct oracle_place oracle_place_of(const struct oracle_modules *modules, uint64
 		const uint64_t offset = address_in_file(module, address - m->start + m->offset);
 		const size_t s = first_symbol_at(module, offset);
 		const bool exact = s < module->symbols_n && module->symbols[s].address == offset;
-		return (struct oracle_place){ oracle_module_name(module), offset,
-					      exact ? module->symbols[s].name : NULL, module };
+		return (struct oracle_place){oracle_module_name(module), offset,
+					     exact ? module->symbols[s].name : NULL, module};
 	}
-	return (struct oracle_place){ "?", address, NULL, NULL };
+	return (struct oracle_place){"?", address, NULL, NULL};
 }
 
 char *oracle_demangle(const char *symbol)
@@ -227,7 +231,8 @@ bool oracle_place_is_called(const struct oracle_place *place, const char *name)
 	for (size_t s = first_symbol_at(module, place->offset);
 	     s < module->symbols_n && module->symbols[s].address == place->offset; s++) {
 		char *plain = oracle_demangle(module->symbols[s].name);
-		const bool same = strcmp(plain, name) == 0 || strcmp(module->symbols[s].name, name) == 0;
+		const bool same =
+			strcmp(plain, name) == 0 || strcmp(module->symbols[s].name, name) == 0;
 		free(plain);
 		if (same) {
 			return true;

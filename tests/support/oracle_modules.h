@@ -9,8 +9,8 @@
 
 struct oracle_symbol {
 	uint64_t address; /* in the file */
-	int rank;         /* global before weak before local */
-	char *name;       /* as in the symbol table */
+	int rank;	  /* global before weak before local */
+	char *name;	  /* as in the symbol table */
 };
 
 struct oracle_module {

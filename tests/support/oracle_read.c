@@ -44,7 +44,8 @@ static uint32_t function_at(struct oracle_run *run, uint64_t address)
 	uint64_t *function = number_map_at(&run->function_of_address, address);
 	if (*function == 0) {
 		*function = run->functions_n++;
-		run->addresses = must_realloc(run->addresses, run->functions_n * sizeof(*run->addresses));
+		run->addresses =
+			must_realloc(run->addresses, run->functions_n * sizeof(*run->addresses));
 		run->addresses[*function] = address;
 	}
 	return (uint32_t)*function;
@@ -64,7 +65,8 @@ static uint32_t node_of_call(struct oracle_run *run, const struct stack *stack, 
 	return call_tree_child(paths, above, function);
 }
 
-static void replay_enter(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
+static void replay_enter(struct oracle_run *run, struct stack *stack, const struct oracle_record *r,
+			 bool count)
 {
 	const uint32_t function = function_at(run, ORACLE_FUNCTION(r->what));
 	const uint32_t node = node_of_call(run, stack, function);
@@ -75,13 +77,14 @@ static void replay_enter(struct oracle_run *run, struct stack *stack, const stru
 				 EDGE_KEY(run->calls.paths.nodes[parent].name, function));
 		++run->calls.paths.nodes[node].calls;
 	}
-	push(stack, (struct open_call){ function, node, r->stack });
+	push(stack, (struct open_call){function, node, r->stack});
 	if (stack->n > run->deepest) {
 		run->deepest = stack->n;
 	}
 }
 
-static void replay_exit(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
+static void replay_exit(struct oracle_run *run, struct stack *stack, const struct oracle_record *r,
+			bool count)
 {
 	const uint32_t function = function_at(run, ORACLE_FUNCTION(r->what));
 	size_t n = stack->n;
@@ -96,7 +99,8 @@ static void replay_exit(struct oracle_run *run, struct stack *stack, const struc
 	stack->n = n - 1;
 }
 
-static void replay_unwind(struct oracle_run *run, struct stack *stack, const struct oracle_record *r, bool count)
+static void replay_unwind(struct oracle_run *run, struct stack *stack,
+			  const struct oracle_record *r, bool count)
 {
 	while (stack->n > 0 && stack->calls[stack->n - 1].stack < r->stack) {
 		stack->n--;
@@ -116,12 +120,13 @@ static int log_map(struct log *log, const char *directory, uint64_t pid, uint64_
 	struct stat about;
 	snprintf(path, sizeof(path), "%s/%" PRIu64 ".%" PRIu64 ".log", directory, pid, tid);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	*log = (struct log){ 0 };
+	*log = (struct log){0};
 	if (fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 0) {
 		void *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (bytes != MAP_FAILED) {
-			*log = (struct log){ bytes, (size_t)about.st_size / sizeof(struct oracle_record),
-					     (size_t)about.st_size };
+			*log = (struct log){bytes,
+					    (size_t)about.st_size / sizeof(struct oracle_record),
+					    (size_t)about.st_size};
 		}
 	}
 	if (fd >= 0) {
@@ -134,8 +139,8 @@ static int log_map(struct log *log, const char *directory, uint64_t pid, uint64_
 	return 0;
 }
 
-static int replay_log(struct oracle_run *run, struct stack *stack, const char *directory, uint64_t pid,
-		      uint64_t tid, size_t limit_bytes, bool count);
+static int replay_log(struct oracle_run *run, struct stack *stack, const char *directory,
+		      uint64_t pid, uint64_t tid, size_t limit_bytes, bool count);
 
 static int replay_begin(struct oracle_run *run, struct stack *stack, const char *directory,
 			const struct oracle_record *r)
@@ -145,11 +150,12 @@ static int replay_begin(struct oracle_run *run, struct stack *stack, const char 
 		return 0;
 	}
 	/* A forked child goes on with the calls that were open in its parent; they are not its own. */
-	return replay_log(run, stack, directory, r->site >> 32, r->site & 0xffffffffu, r->stack, false);
+	return replay_log(run, stack, directory, r->site >> 32, r->site & 0xffffffffu, r->stack,
+			  false);
 }
 
-static int replay_log(struct oracle_run *run, struct stack *stack, const char *directory, uint64_t pid,
-		      uint64_t tid, size_t limit_bytes, bool count)
+static int replay_log(struct oracle_run *run, struct stack *stack, const char *directory,
+		      uint64_t pid, uint64_t tid, size_t limit_bytes, bool count)
 {
 	struct log log;
 	uint64_t events = 0;
@@ -177,7 +183,8 @@ static int replay_log(struct oracle_run *run, struct stack *stack, const char *d
 			result = replay_begin(run, stack, directory, r);
 			break;
 		default:
-			fprintf(stderr, "ap-compare: %" PRIu64 ".%" PRIu64 ".log is damaged\n", pid, tid);
+			fprintf(stderr, "ap-compare: %" PRIu64 ".%" PRIu64 ".log is damaged\n", pid,
+				tid);
 			result = -1;
 		}
 	}
@@ -201,7 +208,8 @@ static int find_only_process(const char *directory)
 			continue;
 		}
 		if (only && only != pid) {
-			fprintf(stderr, "ap-compare: several processes in '%s': say which\n", directory);
+			fprintf(stderr, "ap-compare: several processes in '%s': say which\n",
+				directory);
 			only = -1;
 			break;
 		}
@@ -220,14 +228,15 @@ static int replay_threads(struct oracle_run *run, const char *directory)
 {
 	DIR *entries = opendir(directory);
 	const struct dirent *entry;
-	struct stack stack = { 0 };
+	struct stack stack = {0};
 	int result = entries ? 0 : -1, pid, tid, end;
 	while (result == 0 && (entry = readdir(entries))) {
 		end = 0;
-		if (sscanf(entry->d_name, "%d.%d.log%n", &pid, &tid, &end) >= 2 && end && pid == run->pid) {
+		if (sscanf(entry->d_name, "%d.%d.log%n", &pid, &tid, &end) >= 2 && end &&
+		    pid == run->pid) {
 			stack.n = 0;
-			result = replay_log(run, &stack, directory, (uint64_t)pid, (uint64_t)tid, SIZE_MAX,
-					    true);
+			result = replay_log(run, &stack, directory, (uint64_t)pid, (uint64_t)tid,
+					    SIZE_MAX, true);
 		}
 	}
 	if (entries) {
@@ -240,9 +249,10 @@ static int replay_threads(struct oracle_run *run, const char *directory)
 int oracle_read(struct oracle_run *run, const char *directory, int pid)
 {
 	char maps[4096];
-	*run = (struct oracle_run){ .functions_n = NAME_FIRST };
+	*run = (struct oracle_run){.functions_n = NAME_FIRST};
 	calls_init(&run->calls);
-	run->calls.paths.nodes[TREE_DEEPER].depth = ORACLE_MAX_DEPTH; /* nothing is below its children */
+	run->calls.paths.nodes[TREE_DEEPER].depth =
+		ORACLE_MAX_DEPTH; /* nothing is below its children */
 	run->addresses = must_realloc(NULL, NAME_FIRST * sizeof(*run->addresses));
 	run->pid = pid ? pid : find_only_process(directory);
 	if (run->pid <= 0) {
@@ -273,8 +283,8 @@ void oracle_key_name(char *key, size_t size, const char *module, const char *nam
 	snprintf(key, size, "%s!%s", module, name);
 }
 
-static uint32_t name_of_function(const struct oracle_run *run, uint32_t function, enum oracle_naming naming,
-				 struct names *names)
+static uint32_t name_of_function(const struct oracle_run *run, uint32_t function,
+				 enum oracle_naming naming, struct names *names)
 {
 	static char offset[8192], name[65536];
 	const struct oracle_place place = oracle_place_of(&run->modules, run->addresses[function]);
@@ -303,7 +313,8 @@ void oracle_name_calls(const struct oracle_run *run, enum oracle_naming naming, 
 	for (size_t i = 0; i < run->calls.edges.slots; i++) {
 		const uint64_t edge = run->calls.edges.keys[i];
 		if (edge) {
-			*number_map_at(&ret->edges, EDGE_KEY(name_of[edge >> 32], name_of[(uint32_t)edge])) +=
+			*number_map_at(&ret->edges,
+				       EDGE_KEY(name_of[edge >> 32], name_of[(uint32_t)edge])) +=
 				run->calls.edges.numbers[i];
 		}
 	}

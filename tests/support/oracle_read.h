@@ -17,8 +17,8 @@ struct oracle_run {
 	uint64_t unmatched; /* exits of functions that were not open */
 	uint64_t unclosed;  /* calls left by the exit of an outer one */
 	uint64_t unwound;   /* calls left by longjmp or an exception, without an exit */
-	uint64_t open;      /* calls still open at the end */
-	size_t deepest;     /* most calls open at once in a thread */
+	uint64_t open;	    /* calls still open at the end */
+	size_t deepest;	    /* most calls open at once in a thread */
 
 	struct number_map function_of_address;
 	uint64_t *addresses; /* by function; from NAME_FIRST on */

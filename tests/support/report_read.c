@@ -33,7 +33,8 @@ static enum oracle_naming naming_of(const json_t *functions)
 {
 	size_t i;
 	const json_t *function;
-	json_array_foreach(functions, i, function) {
+	json_array_foreach(functions, i, function)
+	{
 		if (is_real(function) && !json_is_string(json_object_get(function, "offset"))) {
 			return ORACLE_BY_NAME;
 		}
@@ -73,7 +74,7 @@ static uint32_t name_of_entry(struct report_claims *claims, const json_t *functi
 		return name_of_key(names, label, label);
 	}
 	const uint64_t offset = strtoull(text_of(function, "offset"), NULL, 16);
-	const struct oracle_place place = { module, offset, NULL, from };
+	const struct oracle_place place = {module, offset, NULL, from};
 	if (!oracle_place_is_called(&place, name)) {
 		if (claims->misnamed++ < MOST_MISNAMED) {
 			printf("  misnamed: %s at 0x%" PRIx64 "\n", label, offset);
@@ -94,7 +95,8 @@ static void read_quality(struct report_claims *claims, const json_t *quality)
 	claims->specials = number_of(events, "specials");
 	claims->folds = number_of(quality, "folds");
 	claims->identity_holds = json_is_boolean(holds) ? json_is_true(holds) : -1;
-	json_object_foreach((json_t *)dropped, reason, n) {
+	json_object_foreach((json_t *)dropped, reason, n)
+	{
 		claims->dropped += json_integer_value(n);
 	}
 }
@@ -117,8 +119,9 @@ static uint32_t node_of_entry(struct report_claims *claims, struct entries *e, l
 		return e->node_of[id];
 	}
 	const long long function = number_of(e->by_id[id], "function");
-	const uint32_t name =
-		function >= 0 && (size_t)function < e->functions_n ? e->name_of[function] : NAME_ROOT;
+	const uint32_t name = function >= 0 && (size_t)function < e->functions_n
+				      ? e->name_of[function]
+				      : NAME_ROOT;
 	e->node_of[id] = TREE_ROOT; /* ends a circle */
 	if (name == NAME_DEEPER) {
 		e->node_of[id] = TREE_DEEPER;
@@ -139,19 +142,19 @@ static void add_entry(struct report_claims *claims, struct entries *e, long long
 	struct call_node *nodes = claims->calls.paths.nodes;
 	nodes[node].calls += (uint64_t)calls;
 	if (nodes[node].parent) {
-		*number_map_at(&claims->calls.edges,
-			       EDGE_KEY(nodes[nodes[node].parent].name, nodes[node].name)) +=
-			(uint64_t)calls;
+		*number_map_at(&claims->calls.edges, EDGE_KEY(nodes[nodes[node].parent].name,
+							      nodes[node].name)) += (uint64_t)calls;
 	}
 }
 
 static void read_tree(struct report_claims *claims, const json_t *tree, const uint32_t *name_of,
 		      size_t functions_n)
 {
-	struct entries e = { .name_of = name_of, .functions_n = functions_n };
+	struct entries e = {.name_of = name_of, .functions_n = functions_n};
 	size_t i;
 	const json_t *entry;
-	json_array_foreach(tree, i, entry) {
+	json_array_foreach(tree, i, entry)
+	{
 		const long long id = number_of(entry, "id");
 		e.n = id >= 0 && (size_t)id >= e.n ? (size_t)id + 1 : e.n;
 	}
@@ -159,7 +162,8 @@ static void read_tree(struct report_claims *claims, const json_t *tree, const ui
 	e.node_of = must_realloc(NULL, (e.n + 1) * sizeof(*e.node_of));
 	memset(e.by_id, 0, (e.n + 1) * sizeof(*e.by_id));
 	memset(e.node_of, 0, (e.n + 1) * sizeof(*e.node_of));
-	json_array_foreach(tree, i, entry) {
+	json_array_foreach(tree, i, entry)
+	{
 		if (number_of(entry, "id") >= 0) {
 			e.by_id[number_of(entry, "id")] = entry;
 		}
@@ -173,12 +177,13 @@ static void read_tree(struct report_claims *claims, const json_t *tree, const ui
 	free(e.node_of);
 }
 
-static void read_functions(struct report_claims *claims, const json_t *functions, const struct oracle_run *run,
-			   struct names *names, uint32_t *name_of)
+static void read_functions(struct report_claims *claims, const json_t *functions,
+			   const struct oracle_run *run, struct names *names, uint32_t *name_of)
 {
 	size_t i;
 	const json_t *function;
-	json_array_foreach(functions, i, function) {
+	json_array_foreach(functions, i, function)
+	{
 		name_of[i] = name_of_entry(claims, function, run, names);
 		const long long calls = number_of(function, "calls");
 		if (calls > 0 && is_real(function)) {
@@ -192,7 +197,7 @@ int report_read(struct report_claims *claims, const char *path, const struct ora
 {
 	json_error_t error;
 	json_t *report = json_load_file(path, 0, &error);
-	*claims = (struct report_claims){ 0 };
+	*claims = (struct report_claims){0};
 	calls_init(&claims->calls);
 	if (!report || strcmp(text_of(report, "schema"), "autoprof-report/1") != 0) {
 		fprintf(stderr, "ap-compare: '%s' is no report: %s\n", path,

@@ -7,7 +7,7 @@
 #include "tests/support/oracle_read.h"
 
 struct report_claims {
-	enum oracle_naming naming; /* by offset when every function has "offset" */
+	enum oracle_naming naming;	      /* by offset when every function has "offset" */
 	long long attempted, specials, folds; /* -1: not in the report */
 	long long dropped;
 	int identity_holds; /* -1: not in the report */
