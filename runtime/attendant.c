@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
@@ -20,6 +21,8 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+
+#define STARTER_WAIT_NS 1000000000ull
 
 static char child_stack[8192] __attribute__((aligned(64)));
 static char grandchild_stack[8192] __attribute__((aligned(64)));
@@ -187,6 +190,16 @@ static long launch(struct order *order)
 	return -exec_error;
 }
 
+/* Another thread is at it. A process that exits meanwhile would kill it between its clones. */
+static bool wait_for_starter(const struct ap_control *c)
+{
+	const uint64_t begin = ap_clock_ns(CLOCK_MONOTONIC);
+	while (__atomic_load_n(&c->attendant, __ATOMIC_ACQUIRE) == 1 &&
+	       ap_clock_ns(CLOCK_MONOTONIC) - begin < STARTER_WAIT_NS)
+		ap_sys0(SYS_sched_yield);
+	return __atomic_load_n(&c->attendant, __ATOMIC_ACQUIRE) == 2;
+}
+
 /** ap_attendant_start() - once; signals blocked. Return: is there one now? */
 bool ap_attendant_start(struct ap_control *c)
 {
@@ -194,7 +207,7 @@ bool ap_attendant_start(struct ap_control *c)
 	const char *why = NULL;
 	long error = 0;
 	if (!__atomic_compare_exchange_n(&c->attendant, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return none == 2;
+		return none == 2 || (none == 1 && wait_for_starter(c));
 	if (possible(&why)) {
 		struct order order = {.environment = {(char *)"PATH=/usr/bin:/bin", NULL}};
 		struct ap_line pid = {order.pid, sizeof order.pid, 0};

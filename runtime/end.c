@@ -101,9 +101,7 @@ static void have_reported(struct ap_control *c, bool wait)
 	const struct ap_settings *s = &ap_runtime.settings;
 	if (!s->report || !s->monitor)
 		return; /* left for `autoprof report`, or for `autoprof run` who waits for us */
-	if (!c->attendant && !ap_attendant_start(c))
-		return;
-	if (c->attendant == 2 && wait)
+	if (ap_attendant_start(c) && wait)
 		wait_for_report(c);
 }
 

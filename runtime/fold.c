@@ -398,8 +398,8 @@ static uint32_t reserved_slots(const struct ap_control *c, const struct ap_threa
 /* Return: is the chunk wholly folded? */
 static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear)
 {
-	const struct ap_chunk *chunk = ap_at(b->c, ref);
-	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
+	struct ap_chunk *chunk = ap_at(b->c, ref);
+	struct ap_event *events = (struct ap_event *)(chunk + 1);
 	const uint64_t base = AP_CHUNK_BASE(chunk->lap_base);
 	const uint64_t lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
 	const uint32_t n = reserved_slots(b->c, b->thread, ref);
@@ -409,6 +409,7 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear)
 		i = fold_run(b, events, i, n, lap, base);
 		if (i >= n || tear == AP_TEAR_NONE || (tear == AP_TEAR_OLD && ref == b->thread->last_chunk))
 			break;
+		events[i].word = 0; /* or its old lap would come round again */
 		torn++;
 		b->thread->torn++; /* reserved by a hook that will never come back */
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);

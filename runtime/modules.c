@@ -134,11 +134,16 @@ bool ap_module_unloaded(const struct ap_control *c, uint32_t module)
 	return module && module_at(c, module - 1)->unload_ticks != 0;
 }
 
-/* A second thread that enters modules at the same moment goes without: its function has no module then and
- * the reader finds it by address. */
+/* One thread enters modules at a time: microseconds with signals blocked. Others yield to it a bounded number of
+ * times; should it be dead (a vfork child), their functions go without a module. */
 static bool begin_entering(struct ap_control *c)
 {
-	return __atomic_exchange_n(&c->modules_lock, 1, __ATOMIC_ACQUIRE) == 0;
+	for (int i = 0; i < 1000; i++) {
+		if (__atomic_exchange_n(&c->modules_lock, 1, __ATOMIC_ACQUIRE) == 0)
+			return true;
+		ap_sys0(SYS_sched_yield);
+	}
+	return false;
 }
 
 static void end_entering(struct ap_control *c)

@@ -162,6 +162,14 @@ static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 	return 0;
 }
 
+/* The spool of a grandparent: its memory goes, its addresses stay ours, for the same reason as below. */
+static void release_ancestor(char *base)
+{
+	if (base)
+		ap_sys6(SYS_mmap, base, ((const struct ap_spool_header *)base)->size_bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
 /* The parent's spool stays mapped in a forked child: a hook of the parent that a handler interrupted before
  * it forked may still store into it, and the child's first thread takes over open frames from it. */
 static void start_body(void *argument)
@@ -185,6 +193,7 @@ static void start_body(void *argument)
 	}
 	__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY],
 			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	release_ancestor(ap_runtime.parent_base);
 	ap_runtime.parent_base = ap_runtime.spool_base;
 	ap_runtime.spool_base = c->base;
 	ap_runtime.spool_pid = c->pid;

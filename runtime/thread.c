@@ -6,6 +6,7 @@
  * guarded by one try-lock: whoever finds it taken uses fresh memory. */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "runtime/runtime.h"
@@ -65,11 +66,14 @@ static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread)
 {
 	ap_ref ref = pop(c, &c->free_chunks[list_of(slots)]);
+	const bool used = ref != 0;
 	if (!ref)
 		ref = ap_space_alloc(c, sizeof(struct ap_chunk) + (uint64_t)slots * sizeof(struct ap_event));
 	if (!ref)
 		return 0;
 	struct ap_chunk *chunk = ap_at(c, ref);
+	if (used) /* its last owner may not have used all of it: laps of long ago would come round again */
+		memset(chunk + 1, 0, slots * sizeof(struct ap_event));
 	chunk->next = 0;
 	chunk->slots = slots;
 	chunk->thread = thread;
@@ -293,8 +297,16 @@ static const struct ap_thread *parent_thread(struct ap_control *parent)
 
 static void inherit_root(struct ap_control *c, struct ap_thread *thread)
 {
+	/* Far above whatever this thread will do: no call proves the root gone. */
+	const uint64_t above = ap_arch_stack_pointer() + (4u << 20);
 	struct ap_frame *frame = ap_at(c, thread->frames);
-	*frame = (struct ap_frame){.start = thread->start_ticks, .node = AP_ID_FORKED, .flags = AP_FRAME_INHERITED};
+	*frame = (struct ap_frame){
+		.word = ap_event_make_word(0, AP_EVENT_ENTER, 0, above, 0),
+		.start = thread->start_ticks,
+		.node = AP_ID_FORKED,
+		.stack = (uint16_t)(above >> 4),
+		.flags = AP_FRAME_INHERITED,
+	};
 	thread->fold = AP_FOLD(1, 0, 0);
 	thread->inherited = 1;
 }
