@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# tests/integration/test-cli-read.sh AUTOPROF VICTIM - report, dump, info, flags, gc: what they say, and how they end.
+# tests/integration/test-cli-read.sh AUTOPROF VICTIM BROKEN_LIBELF - report, dump, info, flags, gc: what they say, and how they end.
 set -u
-autoprof=$1
-victim=$2
+autoprof=$(realpath "$1")
+victim=$(realpath "$2")
+broken=$(realpath "$3")
 . "$(dirname "$0")/../support/tap.sh"
 unset AUTOPROF_OPTIONS AUTOPROF_DISABLE LD_PRELOAD DEBUGINFOD_URLS
 export XDG_RUNTIME_DIR=$tap_dir/run
@@ -58,6 +59,12 @@ check 'the readable one of two is reported' has "$("$autoprof" report short.spoo
 check 'and the other is trouble' same "$(status "$autoprof" report short.spool copy.spool)" 2
 check 'info refuses it too' same "$(status "$autoprof" info short.spool)" 2
 
+LD_PRELOAD=$broken "$autoprof" report --json copy.spool >broken.json
+check 'a crash of the ELF reader is survived' same $? 0
+check 'with names that are offsets' has "$(cat broken.json)" '"name": *"cli-modes\+0x[0-9a-f]+"'
+check 'and the calls' has "$(cat broken.json)" '"calls": *1000\b'
+check 'and a note' has "$(cat broken.json)" 'named by module and offset'
+
 check 'info of a spool has its events' has "$("$autoprof" info copy.spool)" '^events +attempted [0-9]+ == folded'
 check 'info of a spool has its modules' has "$("$autoprof" info copy.spool)" '^module .*cli-modes [0-9a-f]{40}'
 check 'info of a program' has "$("$autoprof" info "$victim")" '^verdict +its calls will be profiled'
@@ -97,6 +104,8 @@ check 'and does nothing' test -e "$dead"
 mkdir "$spools/run-2147483646-0123456789abcdef"
 check 'gc --all removes it' has "$("$autoprof" gc --all)" "^removed $dead$"
 check 'and run directories without a spool' test ! -e "$spools/run-2147483646-0123456789abcdef"
+head -c 1048577 /dev/zero >"$spools/log"
+check 'and a log that is too large' same "$("$autoprof" gc)" "removed $spools/log"
 check 'without spools report says so' has "$("$autoprof" report 2>&1)" "^autoprof: no spool in '$spools'$"
 check 'gc of no directory is fine' same "$(status "$autoprof" gc --dir=none)" 0
 

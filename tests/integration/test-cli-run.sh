@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # tests/integration/test-cli-run.sh AUTOPROF VICTIM - `autoprof run`: statuses, reports, signals, the doctor.
 set -u
-autoprof=$1
-victim=$2
+autoprof=$(realpath "$1")
+victim=$(realpath "$2")
 . "$(dirname "$0")/../support/tap.sh"
 unset AUTOPROF_OPTIONS AUTOPROF_DISABLE LD_PRELOAD
 export XDG_RUNTIME_DIR=$tap_dir/run
@@ -11,6 +11,7 @@ mkdir -m 0700 "$XDG_RUNTIME_DIR"
 spools=$XDG_RUNTIME_DIR/autoprof
 
 run() { "$autoprof" run -q "$@"; }
+empty() { [ -z "$(ls "$1")" ]; }
 
 check 'the status of the command is passed on' same "$(status run "$victim" exit 7)" 7
 check 'so is that of _exit' same "$(status run "$victim" _exit 8)" 8
@@ -21,7 +22,7 @@ check 'no command is 125' same "$(status "$autoprof" run)" 125
 check 'a file that cannot be executed is 126' same "$(status run /etc/passwd)" 126
 check 'a directory is 126' same "$(status run /)" 126
 check 'a command that does not exist is 127' same "$(status run no-such-command-here)" 127
-check 'options after the command are its own' same "$(run echo --help -o x)" '--help -o x'
+check 'options after the command are its own' same "$(run echo --help -o x 2>/dev/null)" '--help -o x'
 check 'a directory that cannot be had is 125' same "$(status run --dir=/dev/null/x true)" 125
 rm -f autoprof.*
 
@@ -74,9 +75,10 @@ run sh -c "'$victim' pause >child.out & echo \$! >child.pid; until [ -s child.ou
 check 'who goes on is not reported yet' same "$(ls | grep -c '^autoprof')" 0
 kill -9 "$(cat child.pid)"
 check 'but at its end' until_true test -s "autoprof.cli-modes.$(cat child.pid).txt"
-check 'and its run directory goes' until_true test -z "$(ls "$spools")"
+check 'and its run directory goes' until_true empty "$spools"
 rm -f autoprof.* child.*
 
+rm -f out
 "$autoprof" run -q "$victim" pause >out &
 pid=$!
 until_true test -s out

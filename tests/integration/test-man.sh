@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: MIT
 # tests/integration/test-man.sh AUTOPROF SOURCE - the manual and --help tell of the same verbs and options.
 set -u
-autoprof=$1
+autoprof=$(realpath "$1")
 man=$2/man
 . "$(dirname "$0")/../support/tap.sh"
 
 # Options as --help tells them: "-o --output=FILE", one a line.
 options_of_help() {
-  "$autoprof" "$1" --help | sed -n 's/^  \(-[a-zA-Z]\), *\(--[^ ]*\).*/\1 \2/p; s/^ *\(--[^ ]*\) .*/\1/p; s/^ *\(--[^ ]*\)$/\1/p' | sort
+  "$autoprof" "$1" --help | sed -n 's/^  \(-.\), \(--[^ ]*\).*/\1 \2/p; s/^      \(--[^ ]*\).*/\1/p' | sort
 }
 
 # The same from the paragraphs of the page's OPTIONS.
 options_of_man() {
-  sed -n '/^# OPTIONS/,/^# [^O]/s/^\*-.*/&/p' "$1" | tr -d '*_' | sed 's/^\(-[a-zA-Z]\), /\1 /' | sort
+  sed -n '/^# OPTIONS/,/^# [^O]/{/^\*-/p}' "$1" | tr -d '*_' | sed 's/^\(-[a-zA-Z]\), /\1 /' | sort
 }
 
 verbs=$("$autoprof" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')

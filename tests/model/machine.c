@@ -2,11 +2,12 @@
 /* tests/model/machine.c - hook, slow path and ring of the model; see machine.h.
  *
  * Why it is safe for a handler to interrupt it anywhere:
- *  - the hook reads the limit (end and lap in one word) before it reserves, and compares again after: an
- *    unchanged limit means that the slot lies in the chunk and lap that the limit names;
- *  - from then on the slot is a hole until its word is stored, and a chunk with a hole is not used again;
- *  - a hook whose limit changed takes the slow path and tells it the slot, which is used if it is good;
- *  - a slow path closes the ring (limit 0) before it changes anything, and opens it by its last store. */
+ *  - the hook reserves, reads the lap, and then asks whether the slot lies in the chunk in use: if a handler
+ *    went on in another chunk meanwhile, it does not; if not, the lap is that of the slot;
+ *  - from the reservation on the slot is a hole until its word is stored, and no fold passes a hole before
+ *    many chunks wait behind it, so the chunk is not used again;
+ *  - a hook whose slot lies elsewhere takes the slow path and tells it the slot, which is used if it is good;
+ *  - a slow path closes the ring (end 0) before it changes anything, and opens it by its last store. */
 #include "tests/model/machine.h"
 
 #include <string.h>
@@ -42,11 +43,6 @@ static uint64_t with_lap(uint64_t word, uint64_t lap)
 	return word | (lap & 3u) << AP_EVENT_LAP_SHIFT;
 }
 
-static uint64_t limit_of(struct ap_chunk *chunk)
-{
-	return machine_chunk_end(chunk) | AP_CHUNK_LAP(chunk->lap_base);
-}
-
 static uint64_t reserve(struct machine *m, struct ap_thread *thread, struct machine_event *event)
 {
 	const uint64_t slot = thread->cursor;
@@ -59,6 +55,7 @@ static uint64_t reserve(struct machine *m, struct ap_thread *thread, struct mach
 
 static void fill(struct machine *m, uint64_t slot, struct machine_event *event, uint64_t lap)
 {
+	m->observer->storing(m->observer->context, event->id);
 	store_event(m, (struct ap_event *)(uintptr_t)slot, with_lap(event->word, lap), event->time);
 	m->observer->stored(m->observer->context, event->id);
 	machine_step(m, "slot: word 0, valid");
@@ -192,27 +189,39 @@ static bool try_fold(struct machine *m, bool tear)
 	return all;
 }
 
-/* The event's own slot, when it lies in a chunk of ours and was not passed by the fold. */
+/* Is this slot handed out, not passed by the fold, and open? */
+static bool is_open(const struct machine *m, struct ap_chunk *chunk, uint64_t slot)
+{
+	const struct ap_thread *thread = m->control.thread;
+	const uint64_t at = (slot - machine_chunk_start(chunk)) / sizeof(struct ap_event);
+	const bool last = machine_ref(m->spool, chunk) == thread->last_chunk;
+	const uint64_t position = machine_position(thread, machine_at(m->spool, thread->first_chunk));
+
+	return AP_CHUNK_BASE(chunk->lap_base) + at >= position &&
+	       (!last || at < machine_reserved(thread, chunk)) &&
+	       ap_event_lap(machine_slots(chunk)[at].word) != AP_CHUNK_LAP(chunk->lap_base);
+}
+
+/* The event's own slot, when it lies in a chunk of ours. Slots from beyond the end of a chunk that was full
+ * lie in nobody's, or in one of somebody else's: then they are not open. */
 static bool fill_own_slot(struct machine *m, uint64_t slot, struct machine_event *event)
 {
-	struct ap_thread *thread = m->control.thread;
-	struct ap_chunk *chunk = machine_at(m->spool, thread->first_chunk);
-	const uint64_t position = machine_position(thread, chunk);
+	const struct ap_thread *thread = m->control.thread;
+	ap_ref ref = thread->first_chunk;
 
 	if (!slot || machine_flaw(m, FLAW_SLOT_FORGOTTEN))
 		return false;
-	for (;; chunk = machine_at(m->spool, chunk->next)) {
-		const uint64_t start = machine_chunk_start(chunk);
-		const bool last = machine_ref(m->spool, chunk) == thread->last_chunk;
-		if (slot >= start && slot < machine_chunk_end(chunk)) {
-			const uint64_t at = (slot - start) / sizeof(struct ap_event);
-			if (AP_CHUNK_BASE(chunk->lap_base) + at < position)
+	for (;;) {
+		struct ap_chunk *chunk = machine_at(m->spool, ref);
+		if (slot >= machine_chunk_start(chunk) && slot < machine_chunk_end(chunk)) {
+			if (!is_open(m, chunk, slot))
 				return false;
 			fill(m, slot, event, AP_CHUNK_LAP(chunk->lap_base));
 			return true;
 		}
-		if (last)
+		if (ref == thread->last_chunk)
 			return false;
+		ref = chunk->next;
 	}
 }
 
@@ -251,7 +260,14 @@ static bool store_with_gap(struct machine *m, struct ap_chunk *last, struct mach
 
 static void open_ring(struct machine *m)
 {
-	m->control.limit = limit_of(machine_at(m->spool, m->control.thread->last_chunk));
+	struct machine_control *c = &m->control;
+	struct ap_chunk *last = machine_at(m->spool, c->thread->last_chunk);
+
+	c->lap = AP_CHUNK_LAP(last->lap_base);
+	machine_step(m, "ring: lap");
+	c->bytes = last->slots * sizeof(struct ap_event);
+	machine_step(m, "ring: bytes");
+	c->end = machine_chunk_end(last);
 	machine_step(m, "ring open");
 }
 
@@ -262,8 +278,11 @@ static bool refill(struct machine *m, struct ap_chunk *last)
 	uint32_t slots = last->slots;
 
 	if (!machine_flaw(m, FLAW_LIMIT_KEPT))
-		m->control.limit = 0;
+		m->control.end = 0;
 	machine_step(m, "ring closed");
+	/* Hooks that were left for good moved it beyond: it must not wander into the next chunk's slots. */
+	thread->cursor = machine_chunk_end(last);
+	machine_step(m, "cursor at the end");
 	const bool all = try_fold(m, thread->first_chunk != thread->last_chunk) ||
 			 machine_flaw(m, FLAW_RECYCLE_WITH_HOLE);
 	if (all && slots * 2 <= m->config->slots_most)
@@ -276,8 +295,6 @@ static bool refill(struct machine *m, struct ap_chunk *last)
 	}
 	if (append(m, last, last->slots))
 		return true;
-	thread->cursor = machine_chunk_end(last);
-	machine_step(m, "cursor at the end");
 	return false;
 }
 
@@ -292,8 +309,7 @@ static void slow(struct machine *m, uint64_t slot, struct machine_event *event)
 		return;
 	struct ap_chunk *last = machine_at(m->spool, thread->last_chunk);
 	if (!has_room(m, last) && !refill(m, last)) {
-		drop(m, event, AP_DROP_NO_MEMORY);
-		open_ring(m);
+		drop(m, event, AP_DROP_NO_MEMORY); /* the ring stays closed: the chunk is full anyway */
 		return;
 	}
 	last = machine_at(m->spool, thread->last_chunk);
@@ -335,43 +351,50 @@ static void slow_enter(struct machine *m, uint64_t slot, struct machine_event *e
 
 /* --- hook ------------------------------------------------------------------------------------------ */
 
-static void hook_limits_after(struct machine *m, struct ap_thread *thread, struct machine_event *event)
+/* Return: is @slot one of the chunk in use? Then @ret_lap is its lap. Chunks never become smaller: an older size
+ * before a newer end is a part of the newer chunk. */
+static bool takes(struct machine *m, uint64_t slot, uint64_t *ret_lap)
 {
-	const uint64_t slot = reserve(m, thread, event);
-	const uint64_t end = m->control.limit & ~15ull;
-	machine_step(m, "end read");
-	if (slot >= end) {
-		slow_enter(m, slot, event);
-		return;
+	const struct machine_control *c = &m->control;
+
+	if (machine_flaw(m, FLAW_UPPER_END_ONLY)) {
+		const bool below = slot < c->end;
+		machine_step(m, "end read");
+		*ret_lap = c->lap;
+		return below;
 	}
-	fill(m, slot, event, m->control.limit);
+	*ret_lap = c->lap;
+	machine_step(m, "lap read");
+	uint64_t bytes = c->bytes;
+	machine_step(m, "bytes read");
+	const uint64_t end = c->end;
+	if (machine_flaw(m, FLAW_BYTES_AFTER_END)) {
+		machine_step(m, "end read");
+		bytes = c->bytes;
+	}
+	return end - slot - 1 < bytes;
 }
 
 void machine_hook(struct machine *m, struct machine_event *event)
 {
+	uint64_t lap;
+
 	m->now += 16;
 	event->time = ap_event_make_time(m->now, event->stack_pointer);
 	machine_step(m, "stamp");
-	/* Before the thread: in a child forked between the two, the limit is not the one read. */
-	const uint64_t limit = m->control.limit;
-	machine_step(m, "limit read");
 	struct ap_thread *thread = m->control.thread;
 	machine_step(m, "thread read");
 	if (!thread) {
 		slow_enter(m, 0, event);
 		return;
 	}
-	if (machine_flaw(m, FLAW_LIMITS_AFTER)) {
-		hook_limits_after(m, thread, event);
-		return;
-	}
 	const uint64_t slot = reserve(m, thread, event);
-	if (m->control.limit != limit || slot >= (limit & ~15ull)) {
+	if (!takes(m, slot, &lap)) {
 		slow_enter(m, slot, event);
 		return;
 	}
-	machine_step(m, "limit compared");
-	fill(m, slot, event, limit);
+	machine_step(m, "slot accepted");
+	fill(m, slot, event, lap);
 }
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -446,5 +469,4 @@ void machine_unwound(struct machine *m, uint64_t stack_pointer)
 void machine_died(struct machine *m)
 {
 	m->blocked = false;
-	m->control.slow_sp = 0;
 }

@@ -27,7 +27,7 @@ enum machine_flaw {
 	FLAW_NO_MAX_RULE = 1u << 2,      /* the reader takes base + reserved for what was attempted */
 	FLAW_RECYCLE_WITH_HOLE = 1u << 3, /* a chunk is used again although a slot of it is still open */
 	FLAW_POSITION_PER_BATCH = 1u << 4, /* the fold stores its position when it stops */
-	FLAW_LIMITS_AFTER = 1u << 5,     /* the hook reads end, then lap, after it has reserved */
+	FLAW_UPPER_END_ONLY = 1u << 5,   /* the hook asks only whether its slot is below the end, then reads the lap */
 	FLAW_GAP_FROM_STAMP = 1u << 6,   /* a gap is its event's value, whatever the fold knows to be recorded */
 	FLAW_TIME_STEPS_BACK = 1u << 7,  /* the fold believes stamps that are older than the event before */
 	FLAW_SPOOL_AFTER_FORK = 1u << 8, /* a forked child keeps the parent's spool mapped */
@@ -38,7 +38,8 @@ enum machine_flaw {
 	FLAW_TORN_AT_ONCE = 1u << 13,    /* the fold skips a hole when it first sees it */
 	FLAW_NOT_GIVEN_BACK = 1u << 14,  /* a nested event is dropped but keeps the slot that it reserved */
 	FLAW_FOLD_BEFORE_FRAME = 1u << 15, /* an enter moves the position before its frame is written */
-	FLAWS = 16,
+	FLAW_BYTES_AFTER_END = 1u << 16, /* the hook takes an older chunk's end and a newer one's size */
+	FLAWS = 17,
 };
 
 struct machine_config {
@@ -47,6 +48,13 @@ struct machine_config {
 	uint32_t chunks;     /* memory: chunks that may exist */
 	bool signals_open;   /* slow paths cannot block signals */
 	uint32_t flaws;
+};
+
+/** An event is half folded: folded again, it counts twice. */
+enum machine_doubt {
+	DOUBT_NONE,
+	DOUBT_NUMBER, /* only the number of events */
+	DOUBT_CALL,   /* also a call and its times */
 };
 
 /** An event on its way. */
@@ -61,6 +69,7 @@ struct machine_event {
 struct machine_observer {
 	void (*step)(void *context, const char *what);
 	void (*reserved)(void *context, uint32_t id); /* has its place in the order of events now */
+	void (*storing)(void *context, uint32_t id);  /* the first store into its slot */
 	void (*stored)(void *context, uint32_t id);   /* counts from now on, whatever happens */
 	void (*dropped)(void *context, uint32_t id, enum ap_drop why);
 	uint32_t (*gap)(void *context, const struct machine_event *event); /* a gap's id */
@@ -70,7 +79,9 @@ struct machine_observer {
 /** Private memory of the thread; a fork wipes it. */
 struct machine_control {
 	struct ap_thread *thread; /* NULL: no ring */
-	uint64_t limit;           /* end of the chunk | its lap; 0: nothing may be reserved */
+	uint64_t end;             /* of the chunk's slots; 0: nothing may be reserved */
+	uint64_t bytes;           /* of the chunk's slots */
+	uint64_t lap;
 	uint64_t slow_sp;         /* stack pointer of a slow path at work; 0 none */
 	ap_ref spare;             /* chunks to be used again */
 	uint32_t chunks;
@@ -98,7 +109,7 @@ struct machine {
 	struct machine_control control;
 	uint64_t now;       /* the clock */
 	bool blocked;       /* signals */
-	bool midway;        /* an event is half folded: it is in doubt if the fold is never resumed there */
+	enum machine_doubt midway; /* what a death now would leave in doubt */
 	uint32_t busy;      /* so many times still, another thread holds the shard */
 	struct machine_range made[MACHINE_CHUNKS_MOST]; /* slots of all chunks that ever were */
 	uint32_t made_n;
@@ -122,7 +133,8 @@ void machine_fork(struct machine *machine, struct machine_spool *spool);
 /** machine_unwound() - what the longjmp wrapper does last: a slow path below the target is gone. */
 void machine_unwound(struct machine *machine, uint64_t stack_pointer);
 
-/** machine_died() - a vfork child stopped dead: the parent's signal mask is its own. */
+/** machine_died() - a vfork child stopped dead: the parent's signal mask is its own. Its guard stays
+ * behind: where signals are open, deeper slow paths are taken for nested ones until one is not deeper. */
 void machine_died(struct machine *machine);
 
 /* The fold (machine_fold.c). */

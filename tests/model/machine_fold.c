@@ -14,7 +14,6 @@ struct fold {
 	struct ap_thread *thread;
 	uint64_t position;
 	uint64_t now; /* effective time of the event at hand, gaps included */
-	bool unfinished; /* the position moves before the event's last store */
 };
 
 static void add(struct fold *f, uint64_t *counter, uint64_t value, const char *what)
@@ -23,11 +22,11 @@ static void add(struct fold *f, uint64_t *counter, uint64_t value, const char *w
 	machine_step(f->m, what);
 }
 
-static void commit(struct fold *f, uint32_t depth, uint32_t gap, uint64_t position)
+static void commit_but(struct fold *f, uint32_t depth, uint32_t gap, uint64_t position, enum machine_doubt doubt)
 {
 	const uint64_t word = AP_FOLD(depth, gap, position);
 	f->position = position;
-	f->m->midway = f->unfinished;
+	f->m->midway = doubt;
 	if (machine_flaw(f->m, FLAW_POSITION_PER_BATCH)) {
 		f->m->batch_fold = word;
 		f->thread->fold = AP_FOLD(depth, gap, AP_FOLD_POSITION(f->thread->fold));
@@ -35,6 +34,11 @@ static void commit(struct fold *f, uint32_t depth, uint32_t gap, uint64_t positi
 	}
 	f->thread->fold = word;
 	machine_step(f->m, "fold: position");
+}
+
+static void commit(struct fold *f, uint32_t depth, uint32_t gap, uint64_t position)
+{
+	commit_but(f, depth, gap, position, DOUBT_NONE);
 }
 
 static uint32_t depth_of(const struct fold *f)
@@ -110,7 +114,7 @@ static void close_top(struct fold *f, bool by_exit)
 	struct ap_node_stat *stat = &f->spool->stats[frame->node];
 	const uint64_t total = difference(f, virtual_now(f), frame->start);
 
-	f->m->midway = true;
+	f->m->midway = DOUBT_CALL;
 	if (!(frame->flags & AP_FRAME_INHERITED))
 		add(f, &stat->calls, 1, "fold: calls");
 	add(f, &stat->total_ticks, total, "fold: total");
@@ -192,7 +196,7 @@ static void fold_leaf(struct fold *f, uint32_t node, const struct ap_event *exit
 	f->thread->last_ticks = f->now;
 	at_time_of(f, exit);
 	const uint64_t ticks = difference(f, virtual_now(f), start);
-	f->m->midway = true;
+	f->m->midway = DOUBT_CALL;
 	add(f, &stat->leaf_calls, 1, "fold: leaf calls");
 	add(f, &stat->leaf_ticks, ticks, "fold: leaf ticks");
 	if (node == top_node(f))
@@ -226,7 +230,7 @@ static void fold_exit(struct fold *f, const struct ap_event *event)
 	while (at && ap_event_address(f->spool->frames[at - 1].word) != address)
 		at--;
 	if (!at) {
-		f->m->midway = true;
+		f->m->midway = DOUBT_NUMBER;
 		add(f, &f->thread->unmatched_exits, 1, "fold: unmatched");
 		keep_time(f);
 		commit(f, depth_of(f), gap_of(f), f->position + 1);
@@ -245,20 +249,19 @@ static void fold_gap(struct fold *f, const struct ap_event *event)
 				       ap_special_value(event->word) << AP_SPECIAL_UNIT_SHIFT :
 				       f->now - f->thread->last_ticks;
 
-	f->m->midway = true;
-	f->unfinished = true;
+	f->m->midway = DOUBT_NUMBER;
 	add(f, &f->thread->specials, 1, "fold: specials");
 	if (machine_flaw(f->m, FLAW_GAP_IN_PLACE)) {
 		add(f, &gaps[gap], spent, "fold: gap in place");
-		commit(f, depth_of(f), gap, f->position + 1);
+		commit_but(f, depth_of(f), gap, f->position + 1, DOUBT_CALL);
 	} else {
 		gaps[!gap] = gaps[gap] + spent;
 		machine_step(f->m, "fold: gap");
-		commit(f, depth_of(f), !gap, f->position + 1);
+		commit_but(f, depth_of(f), !gap, f->position + 1, DOUBT_CALL);
 	}
 	/* Not before: a gap is counted from the time of the event before, also when it is folded again. */
 	keep_time(f);
-	f->m->midway = f->unfinished = false;
+	f->m->midway = DOUBT_NONE;
 }
 
 static void fold_unwind(struct fold *f, const struct ap_event *event)
@@ -266,7 +269,7 @@ static void fold_unwind(struct fold *f, const struct ap_event *event)
 	const uint32_t target = (uint32_t)ap_special_value(event->word) & 0x7ffffu;
 	while (top_is_gone(f, target, top_site(f)))
 		close_top(f, false);
-	f->m->midway = true;
+	f->m->midway = DOUBT_NUMBER;
 	add(f, &f->thread->specials, 1, "fold: specials");
 	keep_time(f);
 	commit(f, depth_of(f), gap_of(f), f->position + 1);
@@ -296,7 +299,7 @@ static void tear_slot(struct fold *f, struct ap_event *slot)
 {
 	slot->word = 0;
 	machine_step(f->m, "fold: hole wiped");
-	f->m->midway = true;
+	f->m->midway = DOUBT_NUMBER;
 	add(f, &f->thread->torn, 1, "fold: torn");
 	commit(f, depth_of(f), gap_of(f), f->position + 1);
 }

@@ -40,7 +40,11 @@ static void place(struct oracle *o, uint32_t event, uint64_t time)
 /* Held open while its own chunk and the next one became full: a fold may have passed it. */
 static void note_late(struct oracle *o, struct oracle_event *e)
 {
-	if (e->late || o->places_n - e->place - 1 <= o->slots)
+	uint32_t since = 0;
+
+	for (uint32_t i = e->place + 1; i < o->places_n && since <= o->slots; i++)
+		since += o->places[i].event != ORACLE_VOID;
+	if (e->late || since <= o->slots)
 		return;
 	e->late = true;
 	o->late++;
@@ -61,6 +65,13 @@ void oracle_reserved(struct oracle *o, uint32_t event)
 	e->placed = true;
 	e->place = o->places_n;
 	place(o, event, e->machine.time);
+}
+
+/* From its first store on: a late event may write over somebody else's time, even if it is never finished. */
+void oracle_storing(struct oracle *o, uint32_t event)
+{
+	if (o->events[event].place >= o->first_place)
+		note_late(o, &o->events[event]);
 }
 
 void oracle_stored(struct oracle *o, uint32_t event)
@@ -270,9 +281,11 @@ static const char *check_exactly(struct oracle *o, const struct machine_spool *s
 	return wrong ? wrong : check_frames(&r, s);
 }
 
+/* Signed: what was counted twice may have been subtracted. */
 static uint64_t distance(uint64_t a, uint64_t b)
 {
-	return a > b ? a - b : b - a;
+	const int64_t d = (int64_t)(a - b);
+	return (uint64_t)(d < 0 ? -d : d);
 }
 
 /* Holes belong to hooks that were left for good between reserving and storing. */
@@ -281,29 +294,29 @@ static uint64_t most_torn(const struct oracle *o)
 	uint64_t n = 2 * o->late; /* its own slot, and the one that it may have overwritten */
 	for (uint32_t i = o->first_place; i < o->places_n; i++) {
 		const uint32_t event = o->places[i].event;
-		n += event != ORACLE_VOID && !o->events[event].stored;
+		n += event != ORACLE_VOID && !o->events[event].stored && !o->events[event].dropped;
 	}
 	return n;
 }
 
 const char *oracle_check(struct oracle *o, const struct reading *r, const struct machine_spool *s,
-			 uint32_t doubt)
+			 struct oracle_doubt doubt)
 {
 	uint64_t off = 0;
 
-	if (distance(r->attempted, r->folded + r->pending + r->torn) > doubt)
+	if (distance(r->attempted, r->folded + r->pending + r->torn) > doubt.events)
 		return "identity";
 	if (r->dropped != o->dropped)
 		return "dropped";
-	if (r->torn > most_torn(o) + doubt)
+	if (r->torn > most_torn(o) + doubt.events)
 		return "torn";
-	if (distance(r->folded + r->pending, o->stored) > doubt + 2 * o->late)
+	if (distance(r->folded + r->pending, o->stored) > doubt.events + 2 * o->late)
 		return "events recorded";
 	for (uint32_t i = 0; i < MACHINE_FUNCTIONS; i++)
 		off += distance(r->calls[i], o->enters[i]);
-	if (off > (doubt + 1) / 2 + 2 * o->late)
+	if (off > doubt.calls + 2 * o->late)
 		return "calls";
-	if (doubt || o->late || o->dropped || o->forked || o->ambiguous)
+	if (doubt.calls || o->late || o->dropped || o->forked || o->ambiguous)
 		return NULL;
 	if (s->thread.state != AP_THREAD_LIVE)
 		return o->stored ? "thread" : NULL;

@@ -13,6 +13,12 @@
 #define ORACLE_CALLS 4096u
 #define ORACLE_PATHS 512u
 
+/** What folds that were cut short by death may have counted twice. */
+struct oracle_doubt {
+	uint32_t events;
+	uint32_t calls;
+};
+
 struct oracle_event {
 	struct machine_event machine;
 	enum ap_event_kind kind;
@@ -71,6 +77,7 @@ uint32_t oracle_event(struct oracle *oracle, enum ap_event_kind kind, uint32_t c
 
 /* What machine_observer tells. */
 void oracle_reserved(struct oracle *oracle, uint32_t event);
+void oracle_storing(struct oracle *oracle, uint32_t event);
 void oracle_stored(struct oracle *oracle, uint32_t event);
 void oracle_dropped(struct oracle *oracle, uint32_t event);
 uint32_t oracle_gap(struct oracle *oracle, const struct machine_event *gap);
@@ -82,10 +89,9 @@ void oracle_forked(struct oracle *oracle);
 /**
  * oracle_check() - compare
  * @reading: of the machine's spool, finished
- * @doubt: events that folds cut short by death may have counted twice or not at all
  *
  * Return: NULL, or what is wrong. */
 const char *oracle_check(struct oracle *oracle, const struct reading *reading,
-			 const struct machine_spool *spool, uint32_t doubt);
+			 const struct machine_spool *spool, struct oracle_doubt doubt);
 
 #endif

@@ -40,7 +40,15 @@ static void record(struct world *w, enum ap_event_kind kind, uint32_t call, uint
 	event->id = id;
 	event->word = word;
 	event->stack_pointer = stack_pointer;
+	w->hook_sp = stack_pointer;
 	machine_hook(&w->machine, event);
+}
+
+/* Where the code that runs now has its stack pointer. */
+static uint64_t stack_pointer_now(const struct world *w)
+{
+	const struct runner *runner = &w->runners[w->runners_n - 1];
+	return w->depth > runner->base ? stack_pointer_at(w, w->depth) : runner->floor;
 }
 
 static void record_call(struct world *w, enum ap_event_kind kind, uint32_t id)
@@ -50,18 +58,13 @@ static void record_call(struct world *w, enum ap_event_kind kind, uint32_t id)
 	       ap_event_make_word(machine_address(call.function), kind, 0, call.stack_pointer, id & 0x3ff));
 }
 
-static void enter_at(struct world *w, uint32_t function, uint32_t bytes)
+void world_enter(struct world *w, uint32_t function)
 {
 	if (w->depth == WORLD_DEPTH)
 		abort();
-	const uint32_t id = oracle_call(w->oracle, function, stack_pointer_at(w, w->depth) - bytes);
+	const uint32_t id = oracle_call(w->oracle, function, stack_pointer_now(w) - FRAME_BYTES);
 	w->stack[w->depth++] = id;
 	record_call(w, AP_EVENT_ENTER, id);
-}
-
-void world_enter(struct world *w, uint32_t function)
-{
-	enter_at(w, function, FRAME_BYTES);
 }
 
 void world_exit(struct world *w)
@@ -79,7 +82,7 @@ void world_work(struct world *w, uint32_t ticks)
 
 static void handler_calls(struct world *w, enum happening what)
 {
-	enter_at(w, 2, SIGNAL_BYTES);
+	world_enter(w, 2);
 	world_work(w, 5);
 	if (what == HAPPEN_CALLS) {
 		world_enter(w, 3);
@@ -96,18 +99,23 @@ static void in_handler(struct world *w, void (*body)(struct world *w, enum happe
 	struct runner *runner = &w->runners[w->runners_n];
 
 	runner->base = w->depth;
+	runner->floor = w->hook_sp - SIGNAL_BYTES;
 	w->runners_n++;
 	if (!setjmp(runner->landing))
 		body(w, what);
 	w->runners_n--;
+	w->hook_sp = runner->floor + SIGNAL_BYTES;
 }
 
 /* A fold that is left in the middle of an event may count that event again. */
 static void note_doubt(struct world *w)
 {
-	if (w->machine.midway)
-		w->doubt += 2;
-	w->machine.midway = false;
+	if (w->machine.midway == DOUBT_NONE)
+		return;
+	w->doubt.events += 2;
+	w->doubt.calls += w->machine.midway == DOUBT_CALL;
+	if (!w->machine.config->signals_open)
+		w->machine.midway = DOUBT_NONE; /* else it may be a fold further out that is not left yet */
 }
 
 /* Where a jump out of a hook's function ends: in its caller, or in the handler that called it. */
@@ -128,9 +136,9 @@ static void handler_jumps(struct world *w, enum happening what)
 	const uint64_t target = stack_pointer_at(w, depth);
 
 	if (near)
-		enter_at(w, 2, SIGNAL_BYTES);
+		world_enter(w, 2);
 	w->unwinding = target;
-	record(w, AP_EVENT_SPECIAL, 0, stack_pointer_at(w, w->depth) - SIGNAL_BYTES,
+	record(w, AP_EVENT_SPECIAL, 0, stack_pointer_now(w) - FRAME_BYTES,
 	       ap_special_make_word(AP_SPECIAL_UNWIND, target >> 4, 0));
 	w->unwinding = 0;
 	note_doubt(w);
@@ -152,11 +160,11 @@ static _Noreturn void die(struct world *w)
 
 static void fork_child(struct world *w)
 {
-	machine_flush(&w->machine, stack_pointer_at(w, w->depth) - SIGNAL_BYTES);
+	machine_flush(&w->machine, w->hook_sp - SIGNAL_BYTES);
 	memcpy(&parent_then, &spools[0], sizeof parent_then);
 	machine_fork(&w->machine, &spools[1]);
 	oracle_forked(w->oracle);
-	w->doubt = 0;
+	w->doubt = (struct oracle_doubt){0};
 }
 
 static bool may_happen(const struct world *w, enum happening what)
@@ -188,7 +196,7 @@ static void happen(struct world *w, enum happening what)
 		in_handler(w, handler_jumps, what);
 		return;
 	case HAPPEN_FORK_PARENT:
-		machine_flush(&w->machine, stack_pointer_at(w, w->depth) - SIGNAL_BYTES);
+		machine_flush(&w->machine, w->hook_sp - SIGNAL_BYTES);
 		return;
 	case HAPPEN_FORK_CHILD:
 		fork_child(w);
@@ -248,6 +256,11 @@ static void on_reserved(void *context, uint32_t id)
 	oracle_reserved(((struct world *)context)->oracle, id);
 }
 
+static void on_storing(void *context, uint32_t id)
+{
+	oracle_storing(((struct world *)context)->oracle, id);
+}
+
 static void on_stored(void *context, uint32_t id)
 {
 	oracle_stored(((struct world *)context)->oracle, id);
@@ -273,10 +286,12 @@ void world_start(struct world *w, const struct machine_config *config, uint64_t 
 	w->random = seed;
 	w->rarity = rarity;
 	w->runners_n = 1;
+	w->runners[0].floor = STACK_TOP;
 	w->oracle = &the_oracle;
 	oracle_start(w->oracle, config->slots);
 	w->observer = (struct machine_observer){.step = on_step,
 						.reserved = on_reserved,
+						.storing = on_storing,
 						.stored = on_stored,
 						.dropped = on_dropped,
 						.gap = on_gap,
@@ -304,7 +319,7 @@ const char *world_run(struct world *w, world_program *program, void *argument)
 			"attempted %lu folded %lu pending %lu torn %lu dropped %lu, doubt %u; "
 			"oracle: stored %u dropped %u late %u\n",
 			reading.attempted, reading.folded, reading.pending, reading.torn, reading.dropped,
-			w->doubt, w->oracle->stored, w->oracle->dropped, w->oracle->late);
+			w->doubt.events, w->oracle->stored, w->oracle->dropped, w->oracle->late);
 	if (w->machine.wild)
 		return "a store outside of the ring";
 	return wrong ? wrong : check_parent(w);

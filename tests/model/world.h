@@ -35,7 +35,8 @@ struct plan_entry {
 
 struct runner {
 	jmp_buf landing;
-	uint32_t base; /* depth of the true stack below it */
+	uint32_t base;  /* depth of the true stack below it */
+	uint64_t floor; /* stack pointer where it begins */
 };
 
 struct world {
@@ -47,6 +48,7 @@ struct world {
 	uint32_t depth;
 	struct runner runners[WORLD_RUNNERS];
 	uint32_t runners_n;
+	uint64_t hook_sp;   /* stack pointer of the hook at work */
 	uint64_t unwinding; /* a jump to there is being recorded */
 	bool armed;
 	uint32_t steps;
@@ -55,7 +57,7 @@ struct world {
 	uint64_t random; /* state; 0: nothing but the plan */
 	uint32_t rarity; /* something happens once in so many steps */
 	bool tracing;
-	uint32_t doubt;
+	struct oracle_doubt doubt;
 	uint32_t happened;
 	const char *wrong; /* found on the way */
 	jmp_buf end;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/targets/cli_modes.c - an instrumented program that ends in the way that its argument says.
+/* tests/targets/cli_modes.c - an instrumented program that ends in the way that its argument
+ * says.
  *
- * Calls: main once, middle() 10 times, leaf() 1,000 times; then: exit STATUS, _exit STATUS, kill SIGNAL, abort,
- * exec COMMAND..., pause (until a signal), spawn COMMAND..., which is waited for. */
+ * Calls: main once, middle() 10 times, leaf() 1,000 times; then: exit STATUS, _exit STATUS,
+ * kill SIGNAL, abort, exec COMMAND..., pause (until a signal), spawn COMMAND..., which is
+ * waited for. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""ap-diff over programs of the machine and over victims: the judge of longer runs judges right."""
+import os
+import subprocess
+
+import ap
+
+DIFF = os.path.join(ap.SOURCE, "tests", "support", "ap-diff")
+
+
+def diff(*argv):
+    env = ap.clean_environment()
+    env["AP_BUILD_ROOT"] = ap.BUILD
+    return subprocess.run([DIFF, *argv], capture_output=True, text=True, env=env, timeout=120,
+                          check=False)
+
+
+def same(*argv):
+    done = diff(*argv)
+    assert done.returncode == 0, (argv, done.stdout, done.stderr)
+    return done.stdout
+
+
+def differs(reason, *argv):
+    done = diff(*argv)
+    assert done.returncode == 1 and reason in done.stdout, (argv, done.returncode, done.stdout,
+                                                            done.stderr)
+
+
+@ap.case("programs without hooks: nothing differs and no report appears")
+def plain_programs():
+    same("--reports=0", "sh", "-c",
+         "seq 1 20000 | sort -R --random-source=/bin/ls | sort -n | sha256sum; exit 3")
+    same("--reports=0", "sh", "-c", 'trap "echo bye" EXIT; kill -TERM $$')
+    same("--reports=0", "timeout", "1", "sleep", "9")
+    same("--reports=0", "python3", "-c",
+         "import threading as t; x = t.Thread(target=print, args=['there']); "
+         "x.start(); x.join(); raise SystemExit(4)")
+
+
+@ap.case("victims: their counts are compared")
+def victims():
+    assert "1 report" in same("--reports=1", ap.build("simple", ["simple.c"]))
+    same("--reports=1", ap.build("jumps", ["jumps.c"], ["-O1"]))
+    same("--reports=1", ap.build("recursion", ["recursion.c"], ["-O1"]), "mutual", "1000")
+
+
+@ap.case("a program whose output differs is found out")
+def other_output():
+    differs("stdout", "--reports=0", "sh", "-c", "echo ${LD_PRELOAD:+profiled}")
+    differs("stderr", "--reports=0", "sh", "-c", "echo ${LD_PRELOAD:+profiled} >&2")
+    differs("status", "--reports=0", "sh", "-c", "exit ${LD_PRELOAD:+5}")
+    differs("status", "--reports=0", "sh", "-c", "kill -${LD_PRELOAD:+9} $$ || exit 0")
+
+
+@ap.case("missing reports, wrong counts and files left behind are found out")
+def other_files():
+    differs("reports", "--reports=2", ap.build("simple", ["simple.c"]))
+    differs("calls leaf", "--reports=1", "sh", "-c", "%s; echo calls leaf 1"
+            % ap.build("simple", ["simple.c"]))
+    differs("files", "--reports=0", "sh", "-c", "[ -z $LD_PRELOAD ] || : >left")
+
+
+@ap.case("a process left behind is found out")
+def other_processes():
+    differs("process", "--reports=0", "sh", "-c", "[ -z $LD_PRELOAD ] || sleep 5 >/dev/null 2>&1 &")
+
+
+ap.main()
