@@ -388,10 +388,11 @@ static int list_functions(struct page *page, const struct ap_report_options *opt
 		page->index[i] = NOT_LISTED;
 	for (size_t i = 0; i < report->order_n && !(options->top && i >= options->top); i++)
 		list(page, report->order[i]);
-	/* (root) and its like have no calls of their own, but calls have them as parents. */
+	/* (root) and its like, and frames of a parent process, have no calls of their own, but calls have them as
+	 * parents. */
 	for (size_t id = AP_ID_FIRST; id < profile->nodes_n; id++) {
 		const uint32_t parent = profile->nodes[id].parent;
-		if (profile->nodes[id].used && parent && parent < AP_ID_FIRST)
+		if (profile->nodes[id].used && parent && (parent < AP_ID_FIRST || !options->top))
 			list(page, profile->nodes[parent].function);
 	}
 	return 0;

@@ -197,6 +197,7 @@ static void start_body(void *argument)
 	ap_runtime.parent_base = ap_runtime.spool_base;
 	ap_runtime.spool_base = c->base;
 	ap_runtime.spool_pid = c->pid;
+	ap_module_of(c, getauxval(AT_ENTRY), ap_ticks()); /* the program itself, while there is nobody to race with */
 	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_RELEASE);
 }
 
