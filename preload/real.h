@@ -23,6 +23,7 @@
 	X(void, longjmp, (jmp_buf, int))                                                           \
 	X(void, siglongjmp, (sigjmp_buf, int))                                                     \
 	X(void, __longjmp_chk, (jmp_buf, int))                                                     \
+	X(int, prctl, (int, ...))                                                                  \
 	X(int, dlclose, (void *))                                                                  \
 	X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))   \
 	X(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *,            \

@@ -3,6 +3,9 @@
  *
  * gcc calls exit hooks while an exception unwinds, clang does not, longjmp never does. Both tell where the
  * stack will be; the fold closes what lies below. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
 #include <setjmp.h>
 
 #include "preload/real.h"
@@ -44,10 +47,40 @@ EXPORT void __longjmp_chk(jmp_buf buffer, int value)
 	__builtin_unreachable();
 }
 
+typedef void *(*catch_fn)(void *);
+
+/* What the object that holds @caller sees by itself. */
+static catch_fn catch_in_scope_of(void *caller)
+{
+	struct dl_find_object object;
+	if (_dl_find_object(caller, &object) != 0)
+		return NULL;
+	void *handle = dlopen(object.dlfo_link_map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	void *found = handle ? dlsym(handle, "__cxa_begin_catch") : NULL;
+	if (handle)
+		AP_REAL(dlclose)(handle);
+	dlerror(); /* of the look-up before: not the program's */
+	return (catch_fn)found;
+}
+
+/* A library loaded with RTLD_LOCAL into a C program brings a C++ runtime that RTLD_NEXT does not see, and another
+ * such library may bring another one: only what is found for everybody is remembered. */
+static catch_fn real_begin_catch(void *caller)
+{
+	if (ap_real.__cxa_begin_catch)
+		return ap_real.__cxa_begin_catch;
+	const int saved = errno;
+	void *found = ap_real_resolve("__cxa_begin_catch", (void **)&ap_real.__cxa_begin_catch);
+	if (!found)
+		found = (void *)catch_in_scope_of(caller);
+	errno = saved;
+	return (catch_fn)found;
+}
+
 /* The catching function's own enter hook had this stack pointer or a larger one, so it stays. */
 EXPORT void *__cxa_begin_catch(void *exception);
 EXPORT void *__cxa_begin_catch(void *exception)
 {
 	ap_record_special(AP_SPECIAL_CATCH, ap_arch_caller_sp() >> 4);
-	return AP_REAL(__cxa_begin_catch)(exception);
+	return real_begin_catch(__builtin_return_address(0))(exception);
 }

@@ -213,7 +213,7 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 static bool is_below(const struct ap_frame *frame, uint32_t target)
 {
 	const uint32_t up = (target - frame_stack(frame)) & 0x7ffffu;
-	return up != 0 && up <= AP_RESYNC_MOST_UNITS * 4;
+	return up != 0 && up <= AP_UNWIND_MOST_UNITS;
 }
 
 static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target)

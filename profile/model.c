@@ -143,7 +143,7 @@ static uint32_t known_function(const struct ap_reader *r, uint64_t address, uint
 	return best;
 }
 
-static int32_t module_at(const struct ap_reader *r, uint64_t address, uint64_t ticks)
+int32_t ap_model_module_at(const struct ap_reader *r, uint64_t address, uint64_t ticks)
 {
 	const struct ap_profile *p = r->profile;
 	uint64_t best_end = 0;
@@ -176,7 +176,7 @@ int ap_model_function(struct ap_reader *r, uint64_t address, uint64_t ticks, uin
 	}
 	r->profile->functions[id] = (struct ap_profile_function){
 		.address = address,
-		.module = module_at(r, address, ticks),
+		.module = ap_model_module_at(r, address, ticks),
 		.kind = AP_FUNCTION_INSTRUMENTED,
 	};
 	r->profile->functions_n++;

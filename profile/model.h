@@ -12,6 +12,9 @@ int ap_model_reserve(struct ap_reader *r, size_t functions, size_t nodes);
 /** ap_model_path() - join node @id to its parent: depth and whether it belongs to "(deeper)". */
 void ap_model_path(struct ap_reader *r, uint32_t id);
 
+/** ap_model_module_at() - index of the module that held @address @ticks; -1 for none. */
+int32_t ap_model_module_at(const struct ap_reader *r, uint64_t address, uint64_t ticks);
+
 /** ap_model_function() - the function at @address when it was @ticks; added when it is new.
  *
  * The same address may have been two functions, of modules that were loaded one after the other.

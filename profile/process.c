@@ -59,7 +59,9 @@ static enum ap_profile_end announced_end(const struct ap_spool_header *h)
 		[AP_END_QUICK_EXIT] = AP_PROFILE_QUICK_EXIT,
 		[AP_END_EXEC] = AP_PROFILE_EXEC,
 	};
-	if (h->life < AP_LIFE_EXITING || h->end_kind >= sizeof(ends) / sizeof(*ends)) {
+	/* An exec that fails takes its word back. */
+	const bool said = h->life >= AP_LIFE_EXITING || h->end_kind == AP_END_EXEC;
+	if (!said || h->end_kind >= sizeof(ends) / sizeof(*ends)) {
 		return AP_PROFILE_KILLED;
 	}
 	return ends[h->end_kind];

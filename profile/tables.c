@@ -85,7 +85,8 @@ static void take_function(struct ap_reader *r, uint32_t id, const struct ap_func
 	if (from->module > r->profile->modules_n) {
 		ap_reader_damage(r, AP_DAMAGE_FUNCTION);
 	} else {
-		to->module = (int32_t)from->module - 1;
+		to->module = from->module ? (int32_t)from->module - 1
+					  : ap_model_module_at(r, from->address, from->first_ticks);
 	}
 }
 

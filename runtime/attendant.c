@@ -27,6 +27,7 @@
 static char child_stack[8192] __attribute__((aligned(64)));
 static char grandchild_stack[8192] __attribute__((aligned(64)));
 static volatile int exec_error;
+static volatile int attendant; /* pid of the grandchild */
 
 struct order {
 	char pid[24];
@@ -151,6 +152,7 @@ static int child(void *argument)
 			      CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
 	if (pid < 0)
 		exec_error = EAGAIN;
+	attendant = pid;
 	ap_sys1(SYS_exit_group, 0);
 	return 0;
 }
@@ -222,6 +224,8 @@ bool ap_attendant_start(struct ap_control *c)
 	}
 	if (why)
 		note(c, why, error);
+	else
+		c->attendant_pid = (uint32_t)attendant;
 	__atomic_store_n(&c->attendant, why ? 3 : 2, __ATOMIC_RELEASE);
 	return !why;
 }

@@ -50,7 +50,6 @@ static uint64_t measured_rate(void)
 
 void ap_clock_init(void)
 {
-	ap_runtime.clock_kind = AP_ARCH_CLOCK;
 	if (!ap_arch_clock_fixed())
 		ap_runtime.clock_kind = AP_CLOCK_MONOTONIC;
 	if (ap_runtime.clock_kind == AP_CLOCK_MONOTONIC)

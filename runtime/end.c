@@ -39,9 +39,11 @@ static void futex_wake(uint32_t *word)
 	ap_sys6(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
 }
 
-static bool attendant_lives(const struct ap_spool_header *h)
+static bool attendant_lives(const struct ap_control *c)
 {
-	const uint32_t pid = __atomic_load_n(&h->attendant_pid, __ATOMIC_ACQUIRE);
+	uint32_t pid = __atomic_load_n(&c->header->attendant_pid, __ATOMIC_ACQUIRE);
+	if (!pid)
+		pid = c->attendant_pid;
 	return !pid || ap_sys2(SYS_kill, pid, 0) != -ESRCH;
 }
 
@@ -53,7 +55,7 @@ static void wait_for_report(struct ap_control *c)
 	for (;;) {
 		const uint32_t state = __atomic_load_n(&h->report_state, __ATOMIC_ACQUIRE);
 		const uint64_t waited = ap_clock_ns(CLOCK_MONOTONIC) - begin;
-		if (state >= AP_REPORT_DONE || waited >= h->deadline_ns || !attendant_lives(h))
+		if (state >= AP_REPORT_DONE || waited >= h->deadline_ns || !attendant_lives(c))
 			return;
 		const uint64_t left = h->deadline_ns - waited;
 		const struct timespec step = {0, (long)(left < WAIT_STEP_NS ? left : WAIT_STEP_NS)};
@@ -109,14 +111,14 @@ static void have_reported(struct ap_control *c, bool wait)
 static bool may_end(struct ap_control *c)
 {
 	uint32_t before = 0;
-	return c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == AP_STATE_ON && c->pid == ap_getpid() &&
+	return c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == AP_STATE_ON && !c->ending && c->pid == ap_getpid() &&
 	       __atomic_compare_exchange_n(&c->ending, &before, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void ap_end(enum ap_end kind, int status, bool wait)
 {
 	struct ap_control *c = ap_runtime.control;
-	if (c && c->state == AP_STATE_ON && c->pid == ap_getpid() && !c->ending)
+	if (c && c->state == AP_STATE_ON && !c->ending && c->pid == ap_getpid())
 		ap_flush(false);
 	if (!may_end(c))
 		return;
@@ -142,7 +144,7 @@ static void start_anew(struct ap_control *c)
 void ap_end_exec(bool begin)
 {
 	struct ap_control *c = ap_runtime.control;
-	if (!c || c->state != AP_STATE_ON || c->pid != ap_getpid() || c->ending)
+	if (!c || c->state != AP_STATE_ON || c->ending || c->pid != ap_getpid())
 		return;
 	struct ap_spool_header *h = c->header;
 	if (!begin) {
@@ -172,7 +174,7 @@ void ap_end_exec(bool begin)
 void ap_end_abort(void)
 {
 	struct ap_control *c = ap_runtime.control;
-	if (!c || c->state != AP_STATE_ON || c->pid != ap_getpid() || c->ending)
+	if (!c || c->state != AP_STATE_ON || c->ending || c->pid != ap_getpid())
 		return;
 	ap_flush(false);
 	ap_usage_update(c);
@@ -180,4 +182,30 @@ void ap_end_abort(void)
 	if (ap_recorded_anything(c) && ap_runtime.settings.report && ap_runtime.settings.monitor)
 		ap_attendant_start(c);
 	ap_signals_restore(mask);
+}
+
+bool ap_confine(bool begin)
+{
+	struct ap_control *c = ap_runtime.control;
+	if (!c || c->state != AP_STATE_ON || (begin && (c->ending || c->pid != ap_getpid())))
+		return false;
+	if (!begin) {
+		ap_runtime.clock_kind = c->header->clock_kind;
+		ap_runtime.off = false;
+		c->header->flags &= ~(uint32_t)AP_SPOOL_FROZEN;
+		__atomic_store_n(&c->ending, 0, __ATOMIC_SEQ_CST);
+		return true;
+	}
+	ap_flush(false);
+	const uint64_t mask = ap_signals_block();
+	if (ap_recorded_anything(c) && ap_runtime.settings.report && ap_runtime.settings.monitor)
+		ap_attendant_start(c);
+	ap_usage_update(c);
+	c->header->flags |= AP_SPOOL_FROZEN;
+	__atomic_store_n(&c->ending, 1, __ATOMIC_SEQ_CST);
+	ap_threads_freeze(c);
+	ap_runtime.off = true; /* for children too: they inherit the filter */
+	ap_runtime.clock_kind = 0;
+	ap_signals_restore(mask);
+	return true;
 }

@@ -171,7 +171,7 @@ static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
 	uint32_t keep = timed_depth(b);
 	while (keep > 0) {
 		const uint32_t up = (uint32_t)(target_units - frame_stack(&b->frames[keep - 1])) & 0x7ffffu;
-		if (up == 0 || up > 4 * AP_RESYNC_MOST_UNITS)
+		if (up == 0 || up > AP_UNWIND_MOST_UNITS)
 			break;
 		keep--;
 	}
@@ -395,8 +395,8 @@ static uint32_t reserved_slots(const struct ap_control *c, const struct ap_threa
 	return used < chunk->slots ? (uint32_t)used : chunk->slots;
 }
 
-/* Return: is the chunk wholly folded? */
-static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear)
+/* @ret_torn: holes given up. Return: is the chunk wholly folded? */
+static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t *ret_torn)
 {
 	struct ap_chunk *chunk = ap_at(b->c, ref);
 	struct ap_event *events = (struct ap_event *)(chunk + 1);
@@ -415,6 +415,7 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear)
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);
 	}
 	b->thread->folded += i > from ? i - from - torn : 0;
+	*ret_torn = torn;
 	return i >= chunk->slots;
 }
 
@@ -466,10 +467,14 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 	for (;;) {
 		const ap_ref ref = thread->first_chunk;
 		const struct ap_chunk *chunk = ap_at(c, ref);
-		if (!fold_chunk(&b, ref, tear) || ref == thread->last_chunk)
+		uint32_t torn = 0;
+		if (!fold_chunk(&b, ref, tear, &torn) || ref == thread->last_chunk)
 			break;
 		thread->first_chunk = chunk->next;
-		ap_chunk_free(c, ref);
+		if (torn)
+			ap_chunk_keep(c, thread, ref);
+		else
+			ap_chunk_free(c, ref);
 	}
 	shard->folds++;
 	count_fold(c, ap_ticks() - start, thread->folded - folded);

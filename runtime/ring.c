@@ -92,7 +92,9 @@ static bool append_chunk(struct ap_control *c, struct ap_ctl *ctl, uint32_t slot
 	struct ap_thread *thread = ctl->thread;
 	const ap_ref old = thread->last_chunk;
 	struct ap_chunk *old_chunk = ap_at(c, old);
-	const ap_ref ref = ap_chunk_new(c, slots, ctl->id);
+	ap_ref ref = ap_chunk_kept(c, thread, slots);
+	if (!ref)
+		ref = ap_chunk_new(c, slots, ctl->id);
 	if (!ref)
 		return false;
 	const uint64_t base = AP_CHUNK_BASE(old_chunk->lap_base) + old_chunk->slots;
@@ -282,6 +284,7 @@ void ap_slow(uint64_t word, uint64_t time, uint64_t slot)
 		if (!ap_start(NULL))
 			return;
 		c = ap_runtime.control;
+		time = (time & ~AP_EVENT_TIME_MASK) | (ap_ticks() & AP_EVENT_TIME_MASK); /* now the clock is known */
 	}
 	if (__atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return;
@@ -309,7 +312,8 @@ void ap_flush(bool leave)
 {
 	struct ap_control *c = ap_runtime.control;
 	struct ap_ctl *ctl = ap_self;
-	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread || nested(ctl))
+	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread || nested(ctl) ||
+	    __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return;
 	const uint64_t mask = ap_signals_block();
 	struct slow s = {c, find_shard(c, ctl), leave, 0};

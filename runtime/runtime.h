@@ -57,7 +57,7 @@ static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_
 /** The calling thread's control; points to an empty one before its first event and after its end. */
 extern __thread struct ap_ctl *ap_self __attribute__((tls_model("initial-exec")));
 extern struct ap_ctl ap_no_ctl;
-/** Set by a fork prepared through pthread_atfork: the thread's ring was folded, its frames are exact. */
+/** Set by a fork prepared through pthread_atfork: 1 + which copy of the thread's open frames is the child's. */
 extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
 
 #define AP_FREE_LISTS 32 /* by power of two of the size in refs */
@@ -74,6 +74,7 @@ struct ap_control {
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
+	uint32_t attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
 	uint32_t ending;    /* the end was announced */
 	uint32_t frozen;    /* no memory is taken any more */
 	uint32_t thread_scan;
@@ -107,7 +108,7 @@ struct ap_runtime {
 	struct ap_ctl *ctls;        /* AP_MAX_THREADS; wiped by a fork */
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
-	uint32_t clock_kind;
+	uint32_t clock_kind; /* enum ap_clock_kind; 0: no clock may be read any more */
 	uint64_t ticks_per_s;
 	bool off; /* inert for ever, also after a fork */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
@@ -245,8 +246,16 @@ void ap_thread_key_init(void);
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread);
 void ap_chunk_free(struct ap_control *c, ap_ref chunk);
+/** ap_chunk_keep() - a hook may come back and store into this chunk: nobody else gets it before the thread ends.
+ * ap_chunk_kept() - use one of those again. Return: 0 when there is none of @slots or more. */
+void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref chunk);
+ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots);
 bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread);
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
+/** ap_fork_prepare(), ap_fork_parent(), ap_fork_child() - around a fork: what the child will inherit. */
+void ap_fork_prepare(void);
+void ap_fork_parent(void);
+void ap_fork_child(void);
 void ap_threads_freeze(struct ap_control *c);
 
 /* start.c */
@@ -264,6 +273,9 @@ uint64_t ap_hooks_calibrate(void);
 void ap_end(enum ap_end kind, int status, bool wait);
 void ap_end_exec(bool begin);
 void ap_end_abort(void);
+/** ap_confine() - recording ends before system calls may become deadly; nothing of ours makes one after that.
+ * @begin: false when it did not come to that: recording goes on. Return: was it this process that recorded? */
+bool ap_confine(bool begin);
 void ap_usage_update(struct ap_control *c);
 
 /* attendant.c */

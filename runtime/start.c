@@ -15,7 +15,8 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-struct ap_runtime ap_runtime;
+/* Hooks may run before us: until the start has looked, the machine's counter is taken for good. */
+struct ap_runtime ap_runtime = {.clock_kind = AP_ARCH_CLOCK};
 
 static char start_stack[32768] __attribute__((aligned(64)));
 
@@ -171,7 +172,7 @@ static void release_ancestor(char *base)
 }
 
 /* The parent's spool stays mapped in a forked child: a hook of the parent that a handler interrupted before
- * it forked may still store into it, and the child's first thread takes over open frames from it. */
+ * it forked may still store into it. */
 static void start_body(void *argument)
 {
 	struct ap_control *c = ap_runtime.control;
@@ -246,16 +247,10 @@ static void at_quick_exit_handler(void *unused)
 	ap_end(AP_END_QUICK_EXIT, 0, true);
 }
 
-static void before_fork(void)
-{
-	ap_flush(false);
-	ap_fork_ready = 1;
-}
-
 static void after_fork_in_parent(void)
 {
 	struct ap_control *c = ap_runtime.control;
-	ap_fork_ready = 0;
+	ap_fork_parent();
 	if (c && c->state == AP_STATE_ON)
 		__atomic_fetch_add(&c->header->processes_created, 1, __ATOMIC_RELAXED);
 }
@@ -276,5 +271,5 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	ap_thread_key_init();
 	__cxa_atexit(at_exit, NULL, NULL);
 	__cxa_at_quick_exit(at_quick_exit_handler, NULL);
-	__register_atfork(before_fork, after_fork_in_parent, NULL, NULL);
+	__register_atfork(ap_fork_prepare, after_fork_in_parent, ap_fork_child, NULL);
 }

@@ -86,6 +86,30 @@ void ap_chunk_free(struct ap_control *c, ap_ref ref)
 	push(c, &c->free_chunks[list_of(chunk->slots)], ref);
 }
 
+void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref ref)
+{
+	struct ap_chunk *chunk = ap_at(c, ref);
+	chunk->next = thread->torn_chunks;
+	thread->torn_chunks = ref;
+}
+
+ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots)
+{
+	const ap_ref ref = thread->torn_chunks;
+	struct ap_chunk *chunk = ap_at(c, ref);
+	if (!ref || chunk->slots < slots)
+		return 0;
+	thread->torn_chunks = chunk->next;
+	chunk->next = 0;
+	return ref;
+}
+
+static void free_kept(struct ap_control *c, struct ap_thread *thread)
+{
+	for (ap_ref ref; (ref = ap_chunk_kept(c, thread, 0));)
+		ap_chunk_free(c, ref);
+}
+
 static ap_ref frames_new(struct ap_control *c, uint32_t frames)
 {
 	const ap_ref ref = pop(c, &c->free_frames[list_of(frames)]);
@@ -153,22 +177,26 @@ static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
 	return found;
 }
 
+static bool ensure_block(struct ap_control *c, uint32_t index)
+{
+	ap_ref *block = (ap_ref *)ap_at(c, c->header->thread_blocks) + index;
+	ap_ref none = 0;
+	if (__atomic_load_n(block, __ATOMIC_ACQUIRE))
+		return true;
+	const ap_ref made = ap_space_alloc(c, AP_THREADS_PER_BLOCK * sizeof(struct ap_thread));
+	if (made)
+		__atomic_compare_exchange_n(block, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE);
+	return made != 0;
+}
+
 static struct ap_thread *new_record(struct ap_control *c, uint32_t *ret_id)
 {
 	struct ap_spool_header *h = c->header;
-	const uint32_t id = __atomic_fetch_add(&h->threads, 1, __ATOMIC_ACQ_REL);
-	if (id >= AP_MAX_THREADS) {
-		__atomic_fetch_sub(&h->threads, 1, __ATOMIC_ACQ_REL);
-		return NULL;
-	}
-	ap_ref *block = (ap_ref *)ap_at(c, h->thread_blocks) + id / AP_THREADS_PER_BLOCK;
-	if (!__atomic_load_n(block, __ATOMIC_ACQUIRE)) {
-		ap_ref none = 0;
-		const ap_ref made = ap_space_alloc(c, AP_THREADS_PER_BLOCK * sizeof(struct ap_thread));
-		if (!made)
+	uint32_t id = __atomic_load_n(&h->threads, __ATOMIC_ACQUIRE);
+	do { /* the block first: an id without one would be lost at every event of a thread that finds no memory */
+		if (id >= AP_MAX_THREADS || !ensure_block(c, id / AP_THREADS_PER_BLOCK))
 			return NULL;
-		__atomic_compare_exchange_n(block, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE);
-	}
+	} while (!__atomic_compare_exchange_n(&h->threads, &id, id + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	*ret_id = id;
 	return ap_thread_at(c, id);
 }
@@ -193,20 +221,38 @@ static void read_name(struct ap_thread *thread)
 	ap_sys2(SYS_prctl, 16 /* PR_GET_NAME */, thread->name);
 }
 
-static bool give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t id)
+struct ring {
+	ap_ref frames;
+	ap_ref chunk;
+};
+
+static void put_back(struct ap_control *c, const struct ring *ring)
 {
-	uint32_t slots = AP_CHUNK_MIN_SLOTS;
-	thread->frames = frames_new(c, FIRST_FRAMES);
-	thread->frames_max = thread->frames ? FIRST_FRAMES : 0;
-	thread->first_chunk = thread->frames ? ap_chunk_new(c, slots, id) : 0;
-	if (!thread->first_chunk)
-		return false;
-	thread->last_chunk = thread->first_chunk;
-	struct ap_chunk *chunk = ap_at(c, thread->first_chunk);
+	if (ring->frames)
+		push(c, &c->free_frames[list_of(FIRST_FRAMES)], ring->frames);
+	if (ring->chunk)
+		ap_chunk_free(c, ring->chunk);
+}
+
+static bool take_ring(struct ap_control *c, struct ring *ring)
+{
+	ring->frames = frames_new(c, FIRST_FRAMES);
+	ring->chunk = ring->frames ? ap_chunk_new(c, AP_CHUNK_MIN_SLOTS, 0) : 0;
+	if (!ring->chunk)
+		put_back(c, ring);
+	return ring->chunk != 0;
+}
+
+static void give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t id, const struct ring *ring)
+{
+	struct ap_chunk *chunk = ap_at(c, ring->chunk);
 	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base) % 3 + 1;
+	chunk->thread = id;
 	chunk->lap_base = AP_CHUNK_LAP_BASE(lap, 0);
+	thread->frames = ring->frames;
+	thread->frames_max = FIRST_FRAMES;
 	thread->cursor = (uint64_t)(chunk + 1);
-	return true;
+	thread->first_chunk = thread->last_chunk = ring->chunk;
 }
 
 static void publish(struct ap_control *c, struct ap_ctl *ctl)
@@ -230,19 +276,21 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 {
 	const uint64_t now = ap_ticks();
 	uint32_t id = 0;
+	struct ring ring;
+	if (!take_ring(c, &ring)) /* before the record: this comes again at every event that finds no memory */
+		return false;
 	struct ap_thread *thread = reuse_record(c, &id);
 	if (!thread)
 		thread = new_record(c, &id);
-	if (!thread)
+	if (!thread) {
+		put_back(c, &ring);
 		return false;
+	}
 	struct ap_ctl *ctl = &ap_runtime.ctls[id];
 	thread->tid = ap_gettid();
 	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
-	if (!give_ring(c, thread, id)) {
-		thread->state = AP_THREAD_ENDED;
-		return false;
-	}
+	give_ring(c, thread, id, &ring);
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
 	ctl->thread = thread;
@@ -269,6 +317,7 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 		const ap_ref last = thread->last_chunk;
 		thread->first_chunk = thread->last_chunk = 0;
 		ap_chunk_free(c, last);
+		free_kept(c, thread);
 		push(c, &c->free_frames[list_of(thread->frames_max)], thread->frames);
 		thread->frames = 0;
 		thread->frames_max = 0;
@@ -284,15 +333,80 @@ void ap_threads_freeze(struct ap_control *c)
 		__atomic_store_n(&ap_runtime.ctls[id].end, 0, __ATOMIC_SEQ_CST);
 }
 
-/* The parent's spool is still mapped in a forked child: the calling thread's open frames are read there. */
-static const struct ap_thread *parent_thread(struct ap_control *parent)
+/* A forked child's first event may come long after the fork: by then its parent's frames are others. So they are
+ * copied while the fork is prepared, into memory that the fork copies too. Deeper frames than fit are left out:
+ * their exits are unmatched. */
+#define COPIES 4u /* threads that fork at one time; further ones' children begin with "(forked)" */
+#define COPIED_FRAMES 512u
+
+struct frames_copy {
+	uint32_t busy;
+	uint32_t depth;
+	struct {
+		uint64_t word;
+		uint16_t stack;
+		uint16_t flags;
+	} frames[COPIED_FRAMES];
+};
+static struct frames_copy copies[COPIES];
+static bool prepared; /* in a child until its first event: its fork was prepared */
+
+/* Is every event folded? Only then are the frames those of this moment. */
+static bool settled(const struct ap_control *c, const struct ap_thread *thread)
 {
-	parent->base = ap_runtime.parent_base;
-	parent->header = (struct ap_spool_header *)parent->base;
-	const struct ap_ctl *ctl = ap_self;
-	if (ctl < ap_runtime.ctls || ctl >= ap_runtime.ctls + AP_MAX_THREADS)
-		return NULL;
-	return ap_thread_at(parent, (uint32_t)(ctl - ap_runtime.ctls));
+	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
+	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
+	const uint32_t done =
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
+	return thread->first_chunk == thread->last_chunk && (done >= used || done >= chunk->slots);
+}
+
+static void copy_frames(const struct ap_control *c, const struct ap_thread *thread, struct frames_copy *copy)
+{
+	const struct ap_frame *frames = ap_at(c, thread->frames);
+	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
+	depth = depth < thread->frames_max ? depth : thread->frames_max;
+	copy->depth = depth < COPIED_FRAMES ? depth : COPIED_FRAMES;
+	for (uint32_t i = 0; i < copy->depth; i++) {
+		copy->frames[i].word = frames[i].word;
+		copy->frames[i].stack = frames[i].stack;
+		copy->frames[i].flags = frames[i].flags;
+	}
+}
+
+void ap_fork_prepare(void)
+{
+	struct ap_control *c = ap_runtime.control;
+	ap_flush(false);
+	const struct ap_thread *thread = ap_self->thread;
+	if (!thread || !settled(c, thread))
+		return; /* a child that recorded nothing passes on what it got */
+	ap_fork_ready = 0;
+	for (uint32_t i = 0; i < COPIES && !ap_fork_ready; i++) {
+		if (__atomic_exchange_n(&copies[i].busy, 1, __ATOMIC_ACQUIRE))
+			continue;
+		copy_frames(c, thread, &copies[i]);
+		ap_fork_ready = i + 1;
+	}
+}
+
+void ap_fork_parent(void)
+{
+	if (!ap_self->thread || !ap_fork_ready)
+		return;
+	__atomic_store_n(&copies[ap_fork_ready - 1].busy, 0, __ATOMIC_RELEASE);
+	ap_fork_ready = 0;
+}
+
+/* The control of the parent's thread may be given to another thread of ours. */
+void ap_fork_child(void)
+{
+	if (ap_self->thread)
+		return; /* another child handler was instrumented */
+	ap_self = &ap_no_ctl;
+	prepared = ap_fork_ready != 0;
+	for (uint32_t i = 0; i < COPIES; i++)
+		copies[i].busy = i + 1 == ap_fork_ready;
 }
 
 static void inherit_root(struct ap_control *c, struct ap_thread *thread)
@@ -311,37 +425,38 @@ static void inherit_root(struct ap_control *c, struct ap_thread *thread)
 	thread->inherited = 1;
 }
 
-/** ap_thread_inherit() - in a forked child: the first thread begins with its parent's open frames. They are
+/** ap_thread_inherit() - in a forked child: the thread that forked begins with its parent's open frames. They are
  * no calls of the child; what it calls below them has its true path. After a fork that did not prepare
  * (_Fork, raw clone) the frames are not exact: the root is "(forked)". */
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 {
-	struct ap_control parent = {0};
-	if (!(c->header->flags & AP_SPOOL_FORKED) || c->header->threads > 1)
+	if (!(c->header->flags & AP_SPOOL_FORKED))
 		return;
-	const struct ap_thread *from = ap_fork_ready ? parent_thread(&parent) : NULL;
-	ap_fork_ready = 0;
-	if (!from) {
-		inherit_root(c, thread);
+	if (!ap_fork_ready) {
+		if (c->header->threads == 1 && !prepared)
+			inherit_root(c, thread);
 		return;
 	}
-	const struct ap_frame *frames = ap_at(&parent, from->frames);
-	uint32_t depth = AP_FOLD_DEPTH(from->fold), node = AP_ID_ROOT;
-	if (depth > from->frames_max)
-		depth = from->frames_max;
-	for (uint32_t i = 0; i < depth; i++) {
+	struct frames_copy *copy = &copies[ap_fork_ready - 1];
+	uint32_t node = AP_ID_ROOT;
+	ap_fork_ready = 0;
+	prepared = false;
+	for (uint32_t i = 0; i < copy->depth; i++) {
 		if (i >= thread->frames_max && !ap_frames_grow(c, thread))
 			break;
 		struct ap_frame *frame = (struct ap_frame *)ap_at(c, thread->frames) + i;
-		const uint64_t address = ap_event_address(frames[i].word);
-		*frame = frames[i];
-		if (!(frames[i].flags & AP_FRAME_INNER))
+		const uint64_t address = ap_event_address(copy->frames[i].word);
+		if (!(copy->frames[i].flags & AP_FRAME_INNER))
 			node = address ? ap_node_child(c, node, address | AP_NODE_INHERITED, thread->start_ticks) : (uint32_t)AP_ID_FORKED;
-		frame->node = node;
-		frame->start = thread->start_ticks;
-		frame->child_ticks = 0;
-		frame->flags |= AP_FRAME_INHERITED;
+		*frame = (struct ap_frame){
+			.word = copy->frames[i].word,
+			.start = thread->start_ticks,
+			.node = node,
+			.stack = copy->frames[i].stack,
+			.flags = copy->frames[i].flags | AP_FRAME_INHERITED,
+		};
 		thread->fold = AP_FOLD(i + 1, 0, 0);
 		thread->inherited++;
 	}
+	copy->busy = 0;
 }

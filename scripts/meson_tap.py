@@ -19,21 +19,34 @@ LINE = re.compile(r"^(ok|not ok)\b[ \t]*\d*[ \t]*-?[ \t]*(.*)$")
 GOOD = ("OK", "EXPECTEDFAIL")
 
 
-def cases_of(test):
-    """(passed, name, details) of every case of one test program; skipped cases are left out."""
-    cases = []
-    for line in (test.get("stdout") or "").splitlines():
+def cases_in(stdout):
+    """[passed, name, details] of every case, skipped ones too; details are the comments around its line."""
+    cases, comments = [], [[]]
+    for line in stdout.splitlines():
         match = LINE.match(line)
-        if match and "# SKIP" not in match.group(2).upper():
-            cases.append((match.group(1) == "ok", match.group(2), ""))
+        if match:
+            cases.append([match.group(1) == "ok", match.group(2), ""])
+            comments.append([])
+        elif line.startswith("#"):
+            comments[-1].append(line[1:].strip())
+    for number, case in enumerate(cases):
+        if not case[0]:
+            case[2] = "\n".join(comments[number] + comments[number + 1])
+    return cases
+
+
+def cases_of(test):
+    """[passed, name, details] of every case of one test program; skipped cases are left out."""
     if test["result"] == "SKIP":
         return []
+    stdout = test.get("stdout") or ""
+    cases = [case for case in cases_in(stdout) if "# SKIP" not in case[1].upper()]
     good = test["result"] in GOOD
-    if not cases or (not good and all(passed for passed, _, _ in cases)):
+    if not cases or (not good and all(case[0] for case in cases)):
         details = "" if good else "\n".join(
             ["%s, exit status %s" % (test["result"], test.get("returncode"))]
-            + ((test.get("stdout") or "") + (test.get("stderr") or "")).splitlines()[-40:])
-        cases.append((good, "whole program", details))
+            + (stdout + (test.get("stderr") or "")).splitlines()[-40:])
+        cases.append([good, "whole program", details])
     return cases
 
 
@@ -51,6 +64,8 @@ EXAMPLES = (
 
 def self_test():
     failed = 0
+    told = cases_in("# why a\nok 1 - a\n# why b\nnot ok 2 - b\n# and this\nok 3 - c\n# why c\n")
+    assert [case[2] for case in told] == ["", "why b\nand this", ""], told
     for number, (name, stdout, result, expected) in enumerate(EXAMPLES, 1):
         got = [passed for passed, _, _ in cases_of({"stdout": stdout, "result": result})]
         failed += got != expected

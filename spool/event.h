@@ -133,6 +133,8 @@ enum ap_frame_verdict {
 
 /* Larger steps up are taken as a change of stack: nothing is concluded from them. */
 #define AP_RESYNC_MOST_UNITS (1u << 16) /* 1 MiB */
+/* An announced jump goes up for certain, but for a change of stack. */
+#define AP_UNWIND_MOST_UNITS (7 * AP_RESYNC_MOST_UNITS)
 
 /**
  * ap_frame_verdict() - is the frame below a new call still there?

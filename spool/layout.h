@@ -343,7 +343,9 @@ struct ap_thread {
 	uint64_t beyond;       /* enters beyond AP_MAX_FRAMES: counted, not timed */
 	uint64_t inherited;    /* frames taken over from the parent at a fork */
 	char name[16];
-	uint64_t reserved[3];
+	ap_ref torn_chunks; /* runtime's own: chunks that the thread keeps until its end; readers ignore it */
+	uint32_t reserved_torn;
+	uint64_t reserved[2];
 };
 
 /* ap_thread.fold: depth (open frames, also those beyond frames_max) : 32 | gap : 1 | position : 31.

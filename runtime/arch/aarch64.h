@@ -3,6 +3,9 @@
 #ifndef AP_RUNTIME_ARCH_AARCH64_H
 #define AP_RUNTIME_ARCH_AARCH64_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "spool/layout.h"
 
 #define AP_ARCH_CLOCK AP_CLOCK_CNTVCT

@@ -4,6 +4,8 @@
 #define AP_RUNTIME_ARCH_GENERIC_H
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -4,6 +4,8 @@
 #define AP_RUNTIME_ARCH_X86_64_H
 
 #include <cpuid.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "spool/layout.h"
 
