@@ -45,13 +45,13 @@ static inline __attribute__((always_inline)) void record_at(struct call call, ui
 /* Apart, so that the other way has no call and saves no registers. */
 static AP_COLD void record_by_kernel_clock(struct call call)
 {
-	if (ap_runtime.clock_kind)
+	if (!ap_runtime.no_clock)
 		record_at(call, ap_ticks_monotonic());
 }
 
 static inline __attribute__((always_inline)) void record(struct call call)
 {
-	if (AP_UNLIKELY(ap_runtime.clock_kind <= AP_CLOCK_MONOTONIC))
+	if (AP_UNLIKELY(ap_runtime.clock_kind == AP_CLOCK_MONOTONIC))
 		record_by_kernel_clock(call);
 	else
 		record_at(call, ap_arch_ticks());

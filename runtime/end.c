@@ -191,7 +191,7 @@ bool ap_confine(bool begin)
 		return false;
 	if (!begin) {
 		ap_runtime.clock_kind = c->header->clock_kind;
-		ap_runtime.off = false;
+		ap_runtime.off = ap_runtime.no_clock = false;
 		c->header->flags &= ~(uint32_t)AP_SPOOL_FROZEN;
 		__atomic_store_n(&c->ending, 0, __ATOMIC_SEQ_CST);
 		return true;
@@ -205,7 +205,8 @@ bool ap_confine(bool begin)
 	__atomic_store_n(&c->ending, 1, __ATOMIC_SEQ_CST);
 	ap_threads_freeze(c);
 	ap_runtime.off = true; /* for children too: they inherit the filter */
-	ap_runtime.clock_kind = 0;
+	ap_runtime.no_clock = true;
+	ap_runtime.clock_kind = AP_CLOCK_MONOTONIC;
 	ap_signals_restore(mask);
 	return true;
 }

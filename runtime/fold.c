@@ -143,6 +143,7 @@ static void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
 			close_frame(b, b->depth, now);
 		b->thread->unclosed++;
 		b->depth--;
+		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, AP_FOLD_POSITION(b->thread->fold));
 	}
 	b->node = node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);
 }
@@ -414,7 +415,7 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t 
 		b->thread->torn++; /* reserved by a hook that will never come back */
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);
 	}
-	b->thread->folded += i > from ? i - from - torn : 0;
+	b->thread->folded = base + i - b->thread->torn; /* from the position: a fold cut short left this behind */
 	*ret_torn = torn;
 	return i >= chunk->slots;
 }
@@ -486,8 +487,5 @@ void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_t
 	struct batch b;
 	begin(&b, c, shard, thread);
 	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
-	while (b.depth) {
-		drop_frames(&b, b.depth - 1, end - b.gap);
-		thread->fold = AP_FOLD(b.depth, b.gap_slot, AP_FOLD_POSITION(thread->fold));
-	}
+	drop_frames(&b, 0, end - b.gap);
 }

@@ -49,6 +49,11 @@ void ap_record_special(enum ap_special subject, uint64_t value)
 		ap_record(ap_special_make_word(subject, value, 0), ap_ticks() & AP_EVENT_TIME_MASK);
 }
 
+void ap_record_gap(uint64_t since)
+{
+	ap_record_special(AP_SPECIAL_GAP, (ap_ticks() - since) >> AP_SPECIAL_UNIT_SHIFT);
+}
+
 static void count_drop(struct ap_control *c, enum ap_drop reason)
 {
 	__atomic_fetch_add(&c->header->dropped[reason], 1, __ATOMIC_RELAXED);
@@ -247,6 +252,7 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 	}
 	struct ap_ctl *ctl = ap_self;
 	ctl->slow_sp = ap_arch_stack_pointer();
+	ctl->slow_tid = ap_gettid();
 	s.shard = find_shard(c, ctl);
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)
@@ -255,10 +261,10 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 }
 
 /* A handler inside a slow path of this thread (signals could not be blocked). A stack pointer above the one
- * stored belongs to somebody who left that slow path without an end: a vfork child, a longjmp. */
+ * stored, or another thread id, says that somebody left that slow path without an end: a longjmp, a vfork child. */
 static bool nested(const struct ap_ctl *ctl)
 {
-	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp;
+	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp && ctl->slow_tid == ap_gettid();
 }
 
 /* A slot in a chunk that waits: a handler filled that chunk after we had reserved in it. Return: stored there? */

@@ -34,6 +34,7 @@ struct ap_ctl {
 	uint64_t bytes;           /* of the chunk's slots: they begin at end - bytes */
 	uint64_t lap;             /* lap of the chunk, shifted to its place in an event */
 	uint64_t slow_sp;         /* stack pointer inside a slow path of this thread; 0: none */
+	uint32_t slow_tid;        /* who is in there: a vfork child uses this control too */
 	uint32_t id;              /* of the thread in the spool */
 	uint32_t tid;
 	uint32_t shard_hint;
@@ -108,7 +109,8 @@ struct ap_runtime {
 	struct ap_ctl *ctls;        /* AP_MAX_THREADS; wiped by a fork */
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
-	uint32_t clock_kind; /* enum ap_clock_kind; 0: no clock may be read any more */
+	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
+	uint32_t clock_kind;
 	uint64_t ticks_per_s;
 	bool off; /* inert for ever, also after a fork */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
@@ -236,6 +238,8 @@ void ap_slow(uint64_t word, uint64_t time, uint64_t slot) AP_COLD;
 void ap_record(uint64_t word, uint64_t time);
 /** ap_record_special() - a special event, only where the thread already has a ring. */
 void ap_record_special(enum ap_special subject, uint64_t value);
+/** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
+void ap_record_gap(uint64_t since);
 /** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too. */
 void ap_flush(bool leave);
 

@@ -377,6 +377,7 @@ static void copy_frames(const struct ap_control *c, const struct ap_thread *thre
 void ap_fork_prepare(void)
 {
 	struct ap_control *c = ap_runtime.control;
+	const uint64_t start = ap_ticks();
 	ap_flush(false);
 	const struct ap_thread *thread = ap_self->thread;
 	if (!thread || !settled(c, thread))
@@ -388,6 +389,7 @@ void ap_fork_prepare(void)
 		copy_frames(c, thread, &copies[i]);
 		ap_fork_ready = i + 1;
 	}
+	ap_record_gap(start);
 }
 
 void ap_fork_parent(void)
