@@ -26,8 +26,8 @@ static inline __attribute__((always_inline)) void record_at(struct call call, ui
 {
 	const struct ap_ctl *ctl = ap_self;
 	struct ap_thread *thread = ctl->thread;
-	const uint64_t word = ap_event_make_word((uint64_t)call.function, call.kind, 0, call.stack_pointer,
-						 (uint64_t)call.site);
+	const uint64_t word = ap_event_make_word((uint64_t)call.function, call.kind, 0,
+						 call.stack_pointer, (uint64_t)call.site);
 	const uint64_t time = ap_event_make_time(ticks, call.stack_pointer);
 	uint64_t slot = 0, lap;
 	if (AP_LIKELY(thread)) {
@@ -74,7 +74,9 @@ uint64_t ap_hooks_calibrate(void)
 {
 	static struct ap_event slots[2 * CALIBRATE_PAIRS];
 	struct ap_thread thread = {0};
-	struct ap_ctl ctl = {.thread = &thread, .end = (uint64_t)(slots + 2 * CALIBRATE_PAIRS), .bytes = sizeof slots};
+	struct ap_ctl ctl = {.thread = &thread,
+			     .end = (uint64_t)(slots + 2 * CALIBRATE_PAIRS),
+			     .bytes = sizeof slots};
 	struct ap_ctl *before = ap_self;
 	uint64_t best = UINT64_MAX;
 

@@ -26,10 +26,12 @@
 	X(int, prctl, (int, ...))                                                                  \
 	X(int, dlclose, (void *))                                                                  \
 	X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))   \
-	X(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *,            \
-			     const posix_spawnattr_t *, char *const[], char *const[]))             \
-	X(int, posix_spawnp, (pid_t *, const char *, const posix_spawn_file_actions_t *,           \
-			      const posix_spawnattr_t *, char *const[], char *const[]))            \
+	X(int, posix_spawn,                                                                        \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,   \
+	   char *const[], char *const[]))                                                          \
+	X(int, posix_spawnp,                                                                       \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,   \
+	   char *const[], char *const[]))                                                          \
 	X(void *, __cxa_begin_catch, (void *))
 
 #define AP_REAL_FIELD(ret, name, parameters) ret(*name) parameters;
@@ -45,7 +47,8 @@ void *ap_real_resolve(const char *name, void **field);
 
 /** AP_REAL() - the function behind ours. */
 #define AP_REAL(name)                                                                              \
-	((__typeof__(ap_real.name))(ap_real.name ? (void *)ap_real.name                            \
-						 : ap_real_resolve(#name, (void **)&ap_real.name)))
+	((__typeof__(ap_real.name))(ap_real.name                                                   \
+					    ? (void *)ap_real.name                                 \
+					    : ap_real_resolve(#name, (void **)&ap_real.name)))
 
 #endif

@@ -15,7 +15,8 @@ static struct ap_spool_header *header(void)
 	return c && c->state == AP_STATE_ON ? c->header : NULL;
 }
 
-EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument)
 {
 	if (header())
 		count(&header()->threads_created);

@@ -13,7 +13,8 @@ EXPORT int dlclose(void *handle)
 	ap_modules_before_unload(c);
 	const int result = AP_REAL(dlclose)(handle);
 	const uint64_t start = ap_ticks();
-	ap_flush(false); /* what was called in there gets its names while the addresses still mean it */
+	ap_flush(
+		false); /* what was called in there gets its names while the addresses still mean it */
 	ap_modules_after_unload(c);
 	ap_record_gap(start);
 	return result;

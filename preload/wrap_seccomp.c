@@ -14,7 +14,8 @@ EXPORT int prctl(int option, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(list, unsigned long);
 	va_end(list);
-	const bool confines = option == PR_SET_SECCOMP || (option == PR_SET_TSC && a[0] == PR_TSC_SIGSEGV);
+	const bool confines =
+		option == PR_SET_SECCOMP || (option == PR_SET_TSC && a[0] == PR_TSC_SIGSEGV);
 	const bool stopped = confines && ap_confine(true);
 	const int result = AP_REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 	if (stopped && result < 0)

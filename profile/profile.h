@@ -40,28 +40,29 @@ enum ap_function_kind {
 /** A function: the sums over its call-tree nodes and all shards. */
 struct ap_profile_function {
 	uint64_t address; /* in the program */
-	int32_t module;   /* index into modules, or -1 */
+	int32_t module;	  /* index into modules, or -1 */
 	enum ap_function_kind kind;
-	uint64_t calls;   /* all enters: leaf, closed, still open (not inherited), beyond the frame limit */
+	uint64_t
+		calls; /* all enters: leaf, closed, still open (not inherited), beyond the frame limit */
 	uint64_t timed_calls; /* those in sum, min, max and the histograms */
 	uint64_t open_calls;  /* of calls: open when the profile ended, closed at its end time */
 	uint64_t total_ns;    /* wall; recursion counts once */
 	uint64_t self_ns;
-	double sum_ns;        /* of all timed calls, recursion counted every time: mean = sum/timed_calls */
-	double sum_squares;   /* ns^2 */
+	double sum_ns; /* of all timed calls, recursion counted every time: mean = sum/timed_calls */
+	double sum_squares; /* ns^2 */
 	uint64_t min_ns, max_ns;
 	uint64_t slow, very_slow, critical; /* exact; fast = timed_calls - these */
-	struct ap_histogram total; /* one value a timed call */
+	struct ap_histogram total;	    /* one value a timed call */
 	struct ap_histogram self;
-	bool total_partial;   /* some of its time joined "(deeper)": total_ns is a lower bound */
+	bool total_partial; /* some of its time joined "(deeper)": total_ns is a lower bound */
 };
 
 /** A call path. nodes[0] is unused; ids are those of the spool, parents come before children. */
 struct ap_profile_node {
 	uint32_t parent;   /* node id; 0 for roots and unused ids */
 	uint32_t function; /* index into functions */
-	bool recursive;    /* the function is already on the path */
-	bool inherited;    /* stands for an open frame of the parent process: no calls of ours */
+	bool recursive;	   /* the function is already on the path */
+	bool inherited;	   /* stands for an open frame of the parent process: no calls of ours */
 	bool used;
 	uint64_t calls;
 	uint64_t open_calls;
@@ -90,7 +91,7 @@ struct ap_profile_open_call {
 struct ap_profile_thread {
 	uint32_t tid;
 	char name[17];
-	bool live; /* had not ended */
+	bool live;	   /* had not ended */
 	uint64_t start_ns; /* since the process's profile began */
 	uint64_t duration_ns;
 	uint64_t cpu_ns;
@@ -118,8 +119,8 @@ struct ap_profile_process {
 	uint64_t start_unix_ns;
 	uint64_t duration_ns;
 	enum ap_profile_end end;
-	int signal;       /* with AP_PROFILE_SIGNAL */
-	int exit_status;  /* -1 unknown */
+	int signal;	 /* with AP_PROFILE_SIGNAL */
+	int exit_status; /* -1 unknown */
 	uint64_t cpu_ns;
 	uint64_t max_rss_bytes;
 	uint64_t threads_peak;
@@ -139,22 +140,23 @@ struct ap_profile_drop {
 /** What was lost, guessed or degraded. */
 struct ap_profile_quality {
 	uint64_t attempted; /* from the cursors */
-	uint64_t folded;    /* from the aggregates: what calls, exits and special events add up to */
-	uint64_t pending;   /* found in the chunks and folded by the reader */
+	uint64_t folded;  /* from the aggregates: what calls, exits and special events add up to */
+	uint64_t pending; /* found in the chunks and folded by the reader */
 	struct ap_profile_drop dropped[AP_PROFILE_DROPS];
-	uint64_t in_doubt;  /* events that a fold cut short by death may have counted twice or not at all */
+	uint64_t
+		in_doubt; /* events that a fold cut short by death may have counted twice or not at all */
 	bool identity_holds; /* attempted == folded + pending + dropped, within in_doubt */
-	double hook_ns;     /* calibrated cost of one enter+exit; 0 unknown */
+	double hook_ns;	     /* calibrated cost of one enter+exit; 0 unknown */
 	double overhead_pct; /* hook_ns * calls / process CPU time; 0 unknown */
 	uint64_t resyncs, unclosed_frames, unmatched_exits, clamps, beyond, inherited;
 	uint64_t specials;
-	uint64_t degraded;  /* enum ap_degraded */
+	uint64_t degraded; /* enum ap_degraded */
 	uint64_t memory_used_bytes, memory_cap_bytes;
 	uint64_t folds;
-	const char *clock;  /* "tsc", "cntvct", "monotonic" */
+	const char *clock; /* "tsc", "cntvct", "monotonic" */
 	double ticks_per_s;
 	double paths_joined_pct; /* self time below "(deeper)", percent of all */
-	char **options_ignored;  /* "key: why" */
+	char **options_ignored;	 /* "key: why" */
 	size_t options_ignored_n;
 	char **notes;
 	size_t notes_n;
@@ -196,8 +198,8 @@ struct ap_profile_error {
  *
  * Return: 0; -EBADMSG not a spool, truncated, corrupt or of another version or machine; -ENOMEM; or the
  * errno of opening and reading. */
-int ap_profile_open(const char *path, const struct ap_profile_known_end *known, struct ap_profile **ret,
-		    struct ap_profile_error *error);
+int ap_profile_open(const char *path, const struct ap_profile_known_end *known,
+		    struct ap_profile **ret, struct ap_profile_error *error);
 
 /** ap_profile_parse() - the same from memory: @bytes are borrowed during the call. The fuzzed entry. */
 int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_known_end *known,

@@ -109,7 +109,8 @@ static void only_dev_null(void)
 /* If memory is short, it shall be us. */
 static void volunteer_for_oom(void)
 {
-	const long fd = ap_sys4(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+	const long fd =
+		ap_sys4(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	ap_sys3(SYS_write, fd, "1000", 4);
@@ -119,7 +120,8 @@ static void volunteer_for_oom(void)
 /* Limits of the program are not ours where they may be raised. */
 static void raise_limits(void)
 {
-	static const int which[] = {RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_STACK};
+	static const int which[] = {RLIMIT_AS,	RLIMIT_FSIZE, RLIMIT_NOFILE,
+				    RLIMIT_CPU, RLIMIT_DATA,  RLIMIT_STACK};
 	for (size_t i = 0; i < sizeof which / sizeof which[0]; i++) {
 		uint64_t limit[2];
 		if (ap_sys4(SYS_prlimit64, 0, which[i], 0, limit) < 0)
@@ -140,7 +142,8 @@ static int grandchild(void *argument)
 	raise_limits(); /* before anything is opened */
 	only_dev_null();
 	volunteer_for_oom();
-	exec_error = (int)-ap_sys3(SYS_execve, ap_runtime.program, order->arguments, order->environment);
+	exec_error =
+		(int)-ap_sys3(SYS_execve, ap_runtime.program, order->arguments, order->environment);
 	ap_sys1(SYS_exit_group, 127);
 	return 0;
 }
@@ -182,7 +185,8 @@ static long launch(struct order *order)
 {
 	const int saved = errno;
 	exec_error = 0;
-	const int pid = clone(child, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK, order);
+	const int pid =
+		clone(child, child_stack + sizeof child_stack, CLONE_VM | CLONE_VFORK, order);
 	const long error = pid < 0 ? -errno : 0;
 	errno = saved;
 	if (error)
@@ -208,7 +212,8 @@ bool ap_attendant_start(struct ap_control *c)
 	uint32_t none = 0;
 	const char *why = NULL;
 	long error = 0;
-	if (!__atomic_compare_exchange_n(&c->attendant, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (!__atomic_compare_exchange_n(&c->attendant, &none, 1, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
 		return none == 2 || (none == 1 && wait_for_starter(c));
 	if (possible(&why)) {
 		struct order order = {.environment = {(char *)"PATH=/usr/bin:/bin", NULL}};

@@ -45,7 +45,8 @@ static uint64_t measured_rate(void)
 	while (ap_clock_ns(CLOCK_MONOTONIC) - a.mono_ns < 200000)
 		;
 	ap_clock_pair(&b);
-	return (uint64_t)((unsigned __int128)(b.ticks - a.ticks) * 1000000000u / (b.mono_ns - a.mono_ns));
+	return (uint64_t)((unsigned __int128)(b.ticks - a.ticks) * 1000000000u /
+			  (b.mono_ns - a.mono_ns));
 }
 
 void ap_clock_init(void)

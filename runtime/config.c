@@ -121,7 +121,9 @@ static const char *set_children(struct ap_settings *s, const char *value)
 static const char *set_overhead(struct ap_settings *s, const char *value)
 {
 	(void)s;
-	return ap_streq(value, "none") ? NULL : "budgets are not in this version: everything is recorded exactly";
+	return ap_streq(value, "none")
+		       ? NULL
+		       : "budgets are not in this version: everything is recorded exactly";
 }
 
 /* The two below exist for the tests: small rings fold often, a lossy fold must be found out. */
@@ -158,15 +160,31 @@ static const struct option {
 	const char *key;
 	option_fn set;
 } options[] = {
-	{"output", set_output},     {"dir", set_dir},         {"report", set_report},
-	{"deadline", set_deadline}, {"monitor", set_monitor}, {"memory", set_memory},
-	{"children", set_children}, {"overhead", set_overhead}, {"chunk", set_chunk},
+	{"output", set_output},
+	{"dir", set_dir},
+	{"report", set_report},
+	{"deadline", set_deadline},
+	{"monitor", set_monitor},
+	{"memory", set_memory},
+	{"children", set_children},
+	{"overhead", set_overhead},
+	{"chunk", set_chunk},
 #ifdef AP_TEST_LOSSY
 	{"lose", set_lose},
 #endif
-	{"start", later},   {"patch", later}, {"filter", later}, {"notrace", later}, {"modules", later},
-	{"depth", later},   {"sampling", later}, {"hz", later},  {"ops", later},     {"slow", later},
-	{"heap", later},    {"locks", later}, {"io", later},
+	{"start", later},
+	{"patch", later},
+	{"filter", later},
+	{"notrace", later},
+	{"modules", later},
+	{"depth", later},
+	{"sampling", later},
+	{"hz", later},
+	{"ops", later},
+	{"slow", later},
+	{"heap", later},
+	{"locks", later},
+	{"io", later},
 };
 
 static void ignore(struct ap_settings *s, const char *key, const char *why)

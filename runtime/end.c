@@ -72,7 +72,8 @@ static void wait_for_folds(struct ap_control *c)
 		bool busy = false;
 		for (uint32_t i = 0; i < c->header->shards; i++) {
 			const ap_ref ref = c->header->shard_refs[i];
-			busy |= ref && __atomic_load_n(&((struct ap_shard *)ap_at(c, ref))->owner, __ATOMIC_ACQUIRE);
+			busy |= ref && __atomic_load_n(&((struct ap_shard *)ap_at(c, ref))->owner,
+						       __ATOMIC_ACQUIRE);
 		}
 		if (!busy || ap_clock_ns(CLOCK_MONOTONIC) - begin > BUSY_WAIT_NS)
 			return;
@@ -111,8 +112,10 @@ static void have_reported(struct ap_control *c, bool wait)
 static bool may_end(struct ap_control *c)
 {
 	uint32_t before = 0;
-	return c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == AP_STATE_ON && !c->ending && c->pid == ap_getpid() &&
-	       __atomic_compare_exchange_n(&c->ending, &before, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) == AP_STATE_ON && !c->ending &&
+	       c->pid == ap_getpid() &&
+	       __atomic_compare_exchange_n(&c->ending, &before, 1, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 void ap_end(enum ap_end kind, int status, bool wait)

@@ -22,7 +22,7 @@ struct batch {
 	struct ap_frame *frames;
 	uint32_t frames_max;
 	uint32_t depth;
-	uint32_t node;     /* of the innermost frame, or the root */
+	uint32_t node;	   /* of the innermost frame, or the root */
 	uint32_t gap_slot; /* which of thread->gap_ticks counts */
 	uint64_t gap;
 	uint64_t last; /* full time of the event before */
@@ -64,7 +64,8 @@ static inline void count_bucket(struct ap_control *c, ap_ref *dir, uint64_t tick
 {
 	const uint32_t j = ap_hist_index(&ap_runtime.hist_map, ticks);
 	if (AP_LIKELY(*dir)) {
-		const ap_ref row = ((struct ap_hist_dir *)ap_at(c, *dir))->rows[j / AP_HIST_ROW_BUCKETS];
+		const ap_ref row =
+			((struct ap_hist_dir *)ap_at(c, *dir))->rows[j / AP_HIST_ROW_BUCKETS];
 		if (AP_LIKELY(row && !(row & AP_HIST_COARSE))) {
 			((uint64_t *)ap_at(c, row))[j % AP_HIST_ROW_BUCKETS]++;
 			return;
@@ -73,7 +74,8 @@ static inline void count_bucket(struct ap_control *c, ap_ref *dir, uint64_t tick
 	ap_shard_count(c, dir, j);
 }
 
-static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat, uint64_t ticks)
+static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat,
+				   uint64_t ticks)
 {
 	struct ap_function_stat *function = ap_at(c, stat->function_stat);
 	const uint64_t *edges = c->header->edge_ticks;
@@ -171,7 +173,8 @@ static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
 {
 	uint32_t keep = timed_depth(b);
 	while (keep > 0) {
-		const uint32_t up = (uint32_t)(target_units - frame_stack(&b->frames[keep - 1])) & 0x7ffffu;
+		const uint32_t up =
+			(uint32_t)(target_units - frame_stack(&b->frames[keep - 1])) & 0x7ffffu;
 		if (up == 0 || up > AP_UNWIND_MOST_UNITS)
 			break;
 		keep--;
@@ -238,12 +241,14 @@ static AP_COLD void exit_elsewhere(struct batch *b, const struct ap_event *event
 	b->node = node_below(b, b->depth);
 }
 
-static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b, struct ap_cache_entry *entry,
+static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b,
+						       struct ap_cache_entry *entry,
 						       uint64_t function, uint64_t key)
 {
 	const uint64_t address = function << AP_FUNCTION_SHIFT;
 	const struct ap_frame *top = b->depth ? &b->frames[b->depth - 1] : NULL;
-	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) && !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
+	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) &&
+			    !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
 	const uint32_t node = direct ? b->node : ap_node_child(b->c, b->node, address, b->last);
 	entry->key = key;
 	entry->node = node;
@@ -252,7 +257,8 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b, struct a
 }
 
 /* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
-static inline const struct ap_cache_entry *child_entry(struct batch *b, struct ap_cache_entry *cache,
+static inline const struct ap_cache_entry *child_entry(struct batch *b,
+						       struct ap_cache_entry *cache,
 						       uint64_t function)
 {
 	const uint64_t key = function | (uint64_t)b->node << AP_EVENT_FUNCTION_BITS;
@@ -262,7 +268,8 @@ static inline const struct ap_cache_entry *child_entry(struct batch *b, struct a
 	return fill_cache(b, entry, function, key);
 }
 
-static inline void push_frame(struct batch *b, const struct ap_event *event, uint32_t node, uint64_t now)
+static inline void push_frame(struct batch *b, const struct ap_event *event, uint32_t node,
+			      uint64_t now)
 {
 	struct ap_frame *frame = &b->frames[b->depth++];
 	frame->word = event->word;
@@ -299,13 +306,15 @@ static inline uint64_t fold_leaf(struct batch *b, const struct ap_cache_entry *c
 static inline bool top_alive(const struct batch *b, const struct ap_event *event)
 {
 	const uint32_t up =
-		(ap_event_stack(event->word, event->time) - frame_stack(&b->frames[b->depth - 1])) & 0x7ffffu;
+		(ap_event_stack(event->word, event->time) - frame_stack(&b->frames[b->depth - 1])) &
+		0x7ffffu;
 	return up > AP_RESYNC_MOST_UNITS;
 }
 
 /* Return: events used, 1 or 2. */
-static inline uint32_t fold_enter(struct batch *b, struct ap_cache_entry *cache, const struct ap_event *event,
-				  const struct ap_event *end, uint64_t time)
+static inline uint32_t fold_enter(struct batch *b, struct ap_cache_entry *cache,
+				  const struct ap_event *event, const struct ap_event *end,
+				  uint64_t time)
 {
 	const uint64_t function = event->word & AP_EVENT_FUNCTION_MASK;
 	b->last = time;
@@ -354,8 +363,8 @@ static bool lose(void)
  * @position: sequence number of events[0]
  *
  * Return: the index of the first event that was not folded: n, or a hole. */
-static uint32_t fold_run(struct batch *shared, const struct ap_event *events, uint32_t from, uint32_t n,
-			 uint64_t lap, uint64_t position)
+static uint32_t fold_run(struct batch *shared, const struct ap_event *events, uint32_t from,
+			 uint32_t n, uint64_t lap, uint64_t position)
 {
 	struct batch b = *shared;
 	struct ap_cache_entry *cache = ap_at(b.c, b.shard->cache);
@@ -381,13 +390,15 @@ static uint32_t fold_run(struct batch *shared, const struct ap_event *events, ui
 			fold_special(&b, event, time - b.gap);
 		i += used;
 		b.thread->last_ticks = b.last;
-		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i), __ATOMIC_RELEASE);
+		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i),
+				 __ATOMIC_RELEASE);
 	}
 	*shared = b;
 	return i;
 }
 
-static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread, ap_ref ref)
+static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread,
+			       ap_ref ref)
 {
 	const struct ap_chunk *chunk = ap_at(c, ref);
 	if (ref != thread->last_chunk)
@@ -408,19 +419,23 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t 
 	uint32_t i = from, torn = 0;
 	while (i < n) {
 		i = fold_run(b, events, i, n, lap, base);
-		if (i >= n || tear == AP_TEAR_NONE || (tear == AP_TEAR_OLD && ref == b->thread->last_chunk))
+		if (i >= n || tear == AP_TEAR_NONE ||
+		    (tear == AP_TEAR_OLD && ref == b->thread->last_chunk))
 			break;
 		events[i].word = 0; /* or its old lap would come round again */
 		torn++;
 		b->thread->torn++; /* reserved by a hook that will never come back */
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, base + ++i);
 	}
-	b->thread->folded = base + i - b->thread->torn; /* from the position: a fold cut short left this behind */
+	b->thread->folded =
+		base + i -
+		b->thread->torn; /* from the position: a fold cut short left this behind */
 	*ret_torn = torn;
 	return i >= chunk->slots;
 }
 
-static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread)
+static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard,
+		  struct ap_thread *thread)
 {
 	b->c = c;
 	b->shard = shard;
@@ -459,7 +474,8 @@ static void count_fold(struct ap_control *c, uint64_t ticks, uint64_t events)
 	__atomic_fetch_add(&c->header->fold_events, events, __ATOMIC_RELAXED);
 }
 
-void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, enum ap_tear tear)
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
+	     enum ap_tear tear)
 {
 	const uint64_t start = ap_ticks(), folded = thread->folded;
 	struct batch b;
@@ -482,7 +498,8 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 }
 
 /** ap_fold_close_all() - the thread is over: what is open ends at @end_ticks. */
-void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks)
+void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
+		       uint64_t end_ticks)
 {
 	struct batch b;
 	begin(&b, c, shard, thread);

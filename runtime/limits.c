@@ -38,12 +38,17 @@ static const struct cgroup_files cgroup_v2[] = {
 	{"/sys/fs/cgroup", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
 	{"/sys/fs/cgroup/unified", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
 };
-static const struct cgroup_files cgroup_v1_memory = {
-	"/sys/fs/cgroup/memory", {"/memory.limit_in_bytes", NULL}, NULL, NULL};
-static const struct cgroup_files cgroup_v1_cpu = {
-	"/sys/fs/cgroup/cpu", {NULL, NULL}, "/cpu.cfs_quota_us", "/cpu.cfs_period_us"};
+static const struct cgroup_files cgroup_v1_memory = {"/sys/fs/cgroup/memory",
+						     {"/memory.limit_in_bytes", NULL},
+						     NULL,
+						     NULL};
+static const struct cgroup_files cgroup_v1_cpu = {"/sys/fs/cgroup/cpu",
+						  {NULL, NULL},
+						  "/cpu.cfs_quota_us",
+						  "/cpu.cfs_period_us"};
 
-static uint64_t read_at(const char *root, const char *path, size_t length, const char *file, uint64_t *second)
+static uint64_t read_at(const char *root, const char *path, size_t length, const char *file,
+			uint64_t *second)
 {
 	char name[512];
 	struct ap_line line = {name, sizeof name, 0};
@@ -55,7 +60,8 @@ static uint64_t read_at(const char *root, const char *path, size_t length, const
 }
 
 /* One directory of the hierarchy: @path[0..length). */
-static void read_group(struct ap_limits *limits, const struct cgroup_files *files, const char *path, size_t length)
+static void read_group(struct ap_limits *limits, const struct cgroup_files *files, const char *path,
+		       size_t length)
 {
 	for (int i = 0; i < 2 && files->memory[i]; i++) {
 		const uint64_t bytes = read_at(files->root, path, length, files->memory[i], NULL);
@@ -73,7 +79,8 @@ static void read_group(struct ap_limits *limits, const struct cgroup_files *file
 }
 
 /* The group and all its ancestors up to the root. */
-static void read_ancestors(struct ap_limits *limits, const struct cgroup_files *files, const char *path)
+static void read_ancestors(struct ap_limits *limits, const struct cgroup_files *files,
+			   const char *path)
 {
 	size_t length = 0;
 	while (path[length] && path[length] != '\n')
@@ -111,8 +118,8 @@ static void read_cgroups(struct ap_limits *limits)
 					read_ancestors(limits, &cgroup_v2[i], path);
 			} else if (width == 7 && first[1] == 'm' && first[2] == 'e') {
 				read_ancestors(limits, &cgroup_v1_memory, path);
-			} else if (width >= 4 && first[1] == 'c' && first[2] == 'p' && first[3] == 'u' &&
-				   (first[4] == ':' || first[4] == ',')) {
+			} else if (width >= 4 && first[1] == 'c' && first[2] == 'p' &&
+				   first[3] == 'u' && (first[4] == ':' || first[4] == ',')) {
 				read_ancestors(limits, &cgroup_v1_cpu, path);
 			}
 		}

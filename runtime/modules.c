@@ -26,7 +26,8 @@ static struct ap_module *new_module(struct ap_control *c, uint32_t *ret_id)
 		return NULL;
 	ap_ref *block = (ap_ref *)ap_at(c, c->header->module_blocks) + id / AP_MODULES_PER_BLOCK;
 	if (!*block) {
-		const ap_ref made = ap_space_alloc(c, AP_MODULES_PER_BLOCK * sizeof(struct ap_module));
+		const ap_ref made =
+			ap_space_alloc(c, AP_MODULES_PER_BLOCK * sizeof(struct ap_module));
 		if (!made)
 			return NULL;
 		__atomic_store_n(block, made, __ATOMIC_RELEASE);
@@ -40,11 +41,13 @@ static void find_build_id(struct ap_module *module, const char *notes, uint64_t 
 {
 	while (bytes >= sizeof(ElfW(Nhdr))) {
 		const ElfW(Nhdr) *note = (const void *)notes;
-		const uint64_t name = (note->n_namesz + 3ull) & ~3ull, desc = (note->n_descsz + 3ull) & ~3ull;
+		const uint64_t name = (note->n_namesz + 3ull) & ~3ull,
+			       desc = (note->n_descsz + 3ull) & ~3ull;
 		const uint8_t *id = (const uint8_t *)notes + sizeof *note + name;
 		if (sizeof *note + name + desc > bytes)
 			return;
-		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && note->n_descsz <= 20) {
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+		    note->n_descsz <= 20) {
 			module->build_id_bytes = (uint8_t)note->n_descsz;
 			for (uint32_t i = 0; i < note->n_descsz; i++)
 				module->build_id[i] = id[i];
@@ -64,8 +67,8 @@ static void read_headers(struct ap_module *module)
 		return;
 	for (uint32_t i = 0; i < elf->e_phnum; i++) {
 		const uint64_t at = module->bias + segments[i].p_vaddr;
-		if (segments[i].p_type == PT_NOTE && !module->build_id_bytes && at >= module->start &&
-		    at + segments[i].p_memsz <= module->end)
+		if (segments[i].p_type == PT_NOTE && !module->build_id_bytes &&
+		    at >= module->start && at + segments[i].p_memsz <= module->end)
 			find_build_id(module, (const char *)at, segments[i].p_memsz);
 	}
 }
@@ -85,7 +88,8 @@ static void set_path(struct ap_control *c, struct ap_module *module, const char 
 {
 	char path[4096];
 	if (!name || !name[0]) {
-		const long n = ap_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
+		const long n =
+			ap_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
 		path[n > 0 ? n : 0] = 0;
 		name = path;
 	} else if (name[0] != '/' && ap_sys2(SYS_getcwd, path, sizeof path - 1) > 0) {
@@ -98,7 +102,8 @@ static void set_path(struct ap_control *c, struct ap_module *module, const char 
 	read_file_identity(module, name);
 }
 
-static uint32_t enter_module(struct ap_control *c, uint64_t start, uint64_t end, uint64_t bias, const char *name)
+static uint32_t enter_module(struct ap_control *c, uint64_t start, uint64_t end, uint64_t bias,
+			     const char *name)
 {
 	uint32_t id = 0;
 	struct ap_module *module = new_module(c, &id);
@@ -160,8 +165,9 @@ uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks)
 		return module;
 	module = known_module(c, address, ticks);
 	if (!module)
-		module = enter_module(c, (uint64_t)found.dlfo_map_start, (uint64_t)found.dlfo_map_end,
-				      found.dlfo_link_map->l_addr, found.dlfo_link_map->l_name);
+		module = enter_module(c, (uint64_t)found.dlfo_map_start,
+				      (uint64_t)found.dlfo_map_end, found.dlfo_link_map->l_addr,
+				      found.dlfo_link_map->l_name);
 	end_entering(c);
 	return module;
 }
@@ -176,8 +182,9 @@ static int enter_loaded(struct dl_phdr_info *info, size_t size, void *data)
 		if (info->dlpi_phdr[i].p_type != PT_LOAD || known_module(c, at, UINT64_MAX))
 			continue;
 		if (_dl_find_object((void *)at, &found) == 0)
-			enter_module(c, (uint64_t)found.dlfo_map_start, (uint64_t)found.dlfo_map_end,
-				     info->dlpi_addr, info->dlpi_name);
+			enter_module(c, (uint64_t)found.dlfo_map_start,
+				     (uint64_t)found.dlfo_map_end, info->dlpi_addr,
+				     info->dlpi_name);
 		return 0;
 	}
 	return 0;
@@ -203,7 +210,8 @@ void ap_modules_after_unload(struct ap_control *c)
 		if (module->unload_ticks)
 			continue;
 		if (_dl_find_object((void *)module->start, &found) == 0 &&
-		    (uint64_t)found.dlfo_map_start == module->start && (uint64_t)found.dlfo_map_end == module->end)
+		    (uint64_t)found.dlfo_map_start == module->start &&
+		    (uint64_t)found.dlfo_map_end == module->end)
 			continue;
 		module->unload_ticks = ap_ticks();
 		ap_tables_forget_module(c, i);

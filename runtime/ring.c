@@ -10,7 +10,7 @@
 #include "runtime/sys.h"
 
 #define PRESSURE_SMALL_CHUNKS 128 /* of 256 */
-#define TEAR_AFTER 8 /* chunks */
+#define TEAR_AFTER 8		  /* chunks */
 #define PRESSURE_YIELD 96
 #define YIELDS 100
 #define ATTENDANT_AGE_NS 200000000ull
@@ -71,7 +71,8 @@ static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, ui
 	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(lap, base), __ATOMIC_RELEASE);
 	ctl->lap = (uint64_t)lap << AP_EVENT_LAP_SHIFT;
 	ctl->bytes = chunk->slots * sizeof(struct ap_event);
-	__atomic_store_n(&ctl->end, first + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ctl->end, first + chunk->slots * sizeof(struct ap_event),
+			 __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
 		ctl->end = 0; /* frozen between our check and our store */
 }
@@ -117,7 +118,8 @@ static bool last_chunk_folded(const struct ap_control *c, const struct ap_thread
 {
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
+		0x7fffffffu;
 	return thread->first_chunk == thread->last_chunk && done >= chunk->slots;
 }
 
@@ -126,7 +128,8 @@ static bool last_chunk_folded(const struct ap_control *c, const struct ap_thread
 static bool lags_far(const struct ap_control *c, const struct ap_thread *thread)
 {
 	uint32_t waiting = 0;
-	for (ap_ref ref = thread->first_chunk; ref != thread->last_chunk && waiting < TEAR_AFTER; waiting++)
+	for (ap_ref ref = thread->first_chunk; ref != thread->last_chunk && waiting < TEAR_AFTER;
+	     waiting++)
 		ref = ((const struct ap_chunk *)ap_at(c, ref))->next;
 	return waiting >= TEAR_AFTER || ap_space_pressure(c) >= PRESSURE_SMALL_CHUNKS;
 }
@@ -143,7 +146,8 @@ static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard 
 			return true;
 		if (!shard)
 			return false;
-		ap_fold(c, shard, thread, AP_TEAR_ALL); /* no memory to wait in: the hole is given up */
+		ap_fold(c, shard, thread,
+			AP_TEAR_ALL); /* no memory to wait in: the hole is given up */
 	}
 	const uint32_t slots = next_slots(c, ctl, last->slots);
 	const ap_ref old = thread->last_chunk;
@@ -194,7 +198,8 @@ static void store_with_gap(struct ap_ctl *ctl, uint64_t word, uint64_t time)
 		return;
 	const uint64_t now = ap_ticks();
 	const uint64_t units = ((now - time) & AP_EVENT_TIME_MASK) >> AP_SPECIAL_UNIT_SHIFT;
-	store_event(ap_arch_reserve(&ctl->thread->cursor), ap_special_make_word(AP_SPECIAL_GAP, units, 0) | ctl->lap,
+	store_event(ap_arch_reserve(&ctl->thread->cursor),
+		    ap_special_make_word(AP_SPECIAL_GAP, units, 0) | ctl->lap,
 		    now & AP_EVENT_TIME_MASK);
 }
 
@@ -210,14 +215,17 @@ static void slow_body(void *argument)
 	struct slow *s = argument;
 	struct ap_ctl *ctl = ap_self;
 	want_attendant(s->c);
-	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end && !make_room(s->c, ctl, s->shard)) {
+	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end &&
+	    !make_room(s->c, ctl, s->shard)) {
 		count_drop(s->c, AP_DROP_NO_MEMORY);
 		return;
 	}
 	if (!ctl->end)
 		return; /* frozen */
 	store_with_gap(ctl, s->word, s->time);
-	read_clocks(s->c, ctl); /* not in the gap: reading CPU clocks is where the kernel ends our time slice */
+	read_clocks(
+		s->c,
+		ctl); /* not in the gap: reading CPU clocks is where the kernel ends our time slice */
 }
 
 /* A thread that lags and finds memory short lets the holders of shards run: a bounded number of times, and
@@ -226,7 +234,8 @@ static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
 {
 	const bool lagging = ctl->thread->first_chunk != ctl->thread->last_chunk;
 	struct ap_shard *shard = ap_shard_acquire(c, ctl, lagging);
-	for (int i = 0; !shard && lagging && i < YIELDS && ap_space_pressure(c) >= PRESSURE_YIELD; i++) {
+	for (int i = 0; !shard && lagging && i < YIELDS && ap_space_pressure(c) >= PRESSURE_YIELD;
+	     i++) {
 		ap_sys0(SYS_sched_yield);
 		shard = ap_shard_acquire(c, ctl, lagging);
 	}
@@ -235,10 +244,12 @@ static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
 	return shard;
 }
 
-static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*body)(void *), void *argument)
+static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*body)(void *),
+			   void *argument)
 {
 	if (shard)
-		ap_arch_call_on_stack(body, argument, (char *)ap_at(c, shard->stack) + AP_SHARD_STACK_BYTES);
+		ap_arch_call_on_stack(body, argument,
+				      (char *)ap_at(c, shard->stack) + AP_SHARD_STACK_BYTES);
 	else
 		body(argument);
 }
@@ -264,11 +275,13 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
  * stored, or another thread id, says that somebody left that slow path without an end: a longjmp, a vfork child. */
 static bool nested(const struct ap_ctl *ctl)
 {
-	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp && ctl->slow_tid == ap_gettid();
+	return ctl->slow_sp && ap_arch_stack_pointer() < ctl->slow_sp &&
+	       ctl->slow_tid == ap_gettid();
 }
 
 /* A slot in a chunk that waits: a handler filled that chunk after we had reserved in it. Return: stored there? */
-static bool store_in_waiting(struct ap_control *c, const struct ap_ctl *ctl, uint64_t slot, uint64_t word, uint64_t time)
+static bool store_in_waiting(struct ap_control *c, const struct ap_ctl *ctl, uint64_t slot,
+			     uint64_t word, uint64_t time)
 {
 	if (!slot || !ctl->thread)
 		return false;
@@ -290,7 +303,8 @@ void ap_slow(uint64_t word, uint64_t time, uint64_t slot)
 		if (!ap_start(NULL))
 			return;
 		c = ap_runtime.control;
-		time = (time & ~AP_EVENT_TIME_MASK) | (ap_ticks() & AP_EVENT_TIME_MASK); /* now the clock is known */
+		time = (time & ~AP_EVENT_TIME_MASK) |
+		       (ap_ticks() & AP_EVENT_TIME_MASK); /* now the clock is known */
 	}
 	if (__atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return;
@@ -318,8 +332,8 @@ void ap_flush(bool leave)
 {
 	struct ap_control *c = ap_runtime.control;
 	struct ap_ctl *ctl = ap_self;
-	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread || nested(ctl) ||
-	    __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
+	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread ||
+	    nested(ctl) || __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return;
 	const uint64_t mask = ap_signals_block();
 	struct slow s = {c, find_shard(c, ctl), leave, 0};

@@ -30,12 +30,12 @@ enum ap_state {
  * thread and take the slow path. One cache line. */
 struct ap_ctl {
 	struct ap_thread *thread; /* in the spool; NULL: no ring */
-	uint64_t end;             /* slots at or above this address are not ours; 0: frozen */
-	uint64_t bytes;           /* of the chunk's slots: they begin at end - bytes */
-	uint64_t lap;             /* lap of the chunk, shifted to its place in an event */
-	uint64_t slow_sp;         /* stack pointer inside a slow path of this thread; 0: none */
-	uint32_t slow_tid;        /* who is in there: a vfork child uses this control too */
-	uint32_t id;              /* of the thread in the spool */
+	uint64_t end;		  /* slots at or above this address are not ours; 0: frozen */
+	uint64_t bytes;		  /* of the chunk's slots: they begin at end - bytes */
+	uint64_t lap;		  /* lap of the chunk, shifted to its place in an event */
+	uint64_t slow_sp;	  /* stack pointer inside a slow path of this thread; 0: none */
+	uint32_t slow_tid;	  /* who is in there: a vfork child uses this control too */
+	uint32_t id;		  /* of the thread in the spool */
 	uint32_t tid;
 	uint32_t shard_hint;
 	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
@@ -52,7 +52,8 @@ static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_
 {
 	*ret_lap = __atomic_load_n(&ctl->lap, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(&ctl->end, __ATOMIC_RELAXED) - slot - 1 < __atomic_load_n(&ctl->bytes, __ATOMIC_RELAXED);
+	return __atomic_load_n(&ctl->end, __ATOMIC_RELAXED) - slot - 1 <
+	       __atomic_load_n(&ctl->bytes, __ATOMIC_RELAXED);
 }
 
 /** The calling thread's control; points to an empty one before its first event and after its end. */
@@ -70,14 +71,16 @@ struct ap_control {
 	char *base; /* the spool */
 	struct ap_spool_header *header;
 	uint64_t cap;
-	uint32_t registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
-	uint32_t cache_epoch;   /* counted up when modules went away */
+	uint32_t
+		registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
+	uint32_t cache_epoch; /* counted up when modules went away */
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
-	uint32_t attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
-	uint32_t ending;    /* the end was announced */
-	uint32_t frozen;    /* no memory is taken any more */
+	uint32_t
+		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
+	uint32_t ending; /* the end was announced */
+	uint32_t frozen; /* no memory is taken any more */
 	uint32_t thread_scan;
 	uint32_t modules_lock; /* try-lock */
 	uint64_t usage_ticks;
@@ -93,7 +96,7 @@ struct ap_settings {
 	bool monitor_now;
 	bool children;
 	bool start_off;
-	uint32_t chunk_max; /* slots; for tests */
+	uint32_t chunk_max;  /* slots; for tests */
 	uint32_t lose_every; /* tests: events lost on purpose in the fold */
 	uint64_t memory;
 	uint64_t deadline_ns;
@@ -106,15 +109,15 @@ struct ap_settings {
 /** The runtime, in one place. */
 struct ap_runtime {
 	struct ap_control *control; /* wiped by a fork */
-	struct ap_ctl *ctls;        /* AP_MAX_THREADS; wiped by a fork */
+	struct ap_ctl *ctls;	    /* AP_MAX_THREADS; wiped by a fork */
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
 	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
 	uint32_t clock_kind;
 	uint64_t ticks_per_s;
-	bool off; /* inert for ever, also after a fork */
+	bool off;	  /* inert for ever, also after a fork */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
-	uint32_t key; /* pthread key + 1 of the thread-end destructor */
+	uint32_t key;	  /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
 	uint64_t hook_ticks_x1000; /* of one enter+exit without its share of the fold */
 	/* of the spool of this process or, in a child that has not started, of its parent: */
@@ -143,7 +146,8 @@ static inline uint64_t ap_ticks(void)
 {
 #if defined(__x86_64__)
 	extern uint64_t ap_ticks_monotonic(void);
-	return AP_LIKELY(ap_runtime.clock_kind != AP_CLOCK_MONOTONIC) ? ap_arch_ticks() : ap_ticks_monotonic();
+	return AP_LIKELY(ap_runtime.clock_kind != AP_CLOCK_MONOTONIC) ? ap_arch_ticks()
+								      : ap_ticks_monotonic();
 #else
 	return ap_arch_ticks();
 #endif
@@ -211,8 +215,10 @@ struct ap_cache_entry {
 	ap_ref stat;
 };
 /** ap_shard_node_stat() - counters of a node in a shard, made at first use; falls back to "(other)". */
-struct ap_node_stat *ap_shard_node_stat(struct ap_control *c, struct ap_shard *shard, uint32_t node);
-struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard, uint32_t function);
+struct ap_node_stat *ap_shard_node_stat(struct ap_control *c, struct ap_shard *shard,
+					uint32_t node);
+struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard,
+						uint32_t function);
 /** ap_shard_bucket() - make the row for bucket @j of the directory at @dir and count one. */
 void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j);
 bool ap_shard_self_wanted(struct ap_control *c);
@@ -225,9 +231,11 @@ enum ap_tear {
 	AP_TEAR_ALL,
 };
 /** ap_fold() - fold a thread's finished events into @shard. Slow path; wait-free. */
-void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, enum ap_tear tear);
+void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
+	     enum ap_tear tear);
 /** ap_fold_close_all() - close all open frames: the thread has ended. */
-void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread, uint64_t end_ticks);
+void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
+		       uint64_t end_ticks);
 
 /* ring.c */
 /** ap_slow() - record an event that found no slot in the chunk in use. Any thread; signal-safe.

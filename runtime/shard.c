@@ -32,7 +32,8 @@ static struct ap_shard *make(struct ap_control *c, uint32_t tid, uint32_t most)
 	shard->cache = ap_space_alloc(c, sizeof(struct ap_cache_entry) << AP_CACHE_LOG2);
 	shard->node_stat_blocks = ap_space_alloc(c, AP_NODE_STAT_BLOCKS * sizeof(ap_ref));
 	shard->function_stat_blocks = ap_space_alloc(c, AP_FUNCTION_STAT_BLOCKS * sizeof(ap_ref));
-	if (!shard->stack || !shard->cache || !shard->node_stat_blocks || !shard->function_stat_blocks)
+	if (!shard->stack || !shard->cache || !shard->node_stat_blocks ||
+	    !shard->function_stat_blocks)
 		return NULL;
 	((ap_ref *)ap_at(c, shard->node_stat_blocks))[0] =
 		ap_space_alloc(c, AP_STATS_PER_BLOCK * sizeof(struct ap_node_stat));
@@ -44,8 +45,8 @@ static struct ap_shard *make(struct ap_control *c, uint32_t tid, uint32_t most)
 	for (uint32_t i = index; i < AP_MAX_SHARDS; i++) {
 		ap_ref none = 0;
 		shard->index = i;
-		if (__atomic_compare_exchange_n(&h->shard_refs[i], &none, ref, false, __ATOMIC_RELEASE,
-						__ATOMIC_RELAXED)) {
+		if (__atomic_compare_exchange_n(&h->shard_refs[i], &none, ref, false,
+						__ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 			__atomic_fetch_add(&h->shards, 1, __ATOMIC_RELEASE);
 			return shard;
 		}
@@ -66,7 +67,8 @@ bool ap_shard_first(struct ap_control *c)
  * hold theirs meanwhile. So one who already lags behind may make more, as long as there is plenty of memory. */
 static uint32_t most_shards(const struct ap_control *c, bool lagging)
 {
-	return lagging && ap_space_pressure(c) < PRESSURE_MANY_SHARDS ? AP_MAX_SHARDS : c->header->max_shards;
+	return lagging && ap_space_pressure(c) < PRESSURE_MANY_SHARDS ? AP_MAX_SHARDS
+								      : c->header->max_shards;
 }
 
 /** ap_shard_acquire() - a shard of our own for one batch.
@@ -107,13 +109,15 @@ static void *stat_at(struct ap_control *c, ap_ref directory, uint32_t id, uint64
 	return (char *)ap_at(c, *block) + id % AP_STATS_PER_BLOCK * bytes;
 }
 
-struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard, uint32_t function)
+struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard,
+						uint32_t function)
 {
 	struct ap_function_stat *stat =
 		stat_at(c, shard->function_stat_blocks, function, sizeof(struct ap_function_stat));
 	if (!stat) {
 		function = AP_ID_OTHER;
-		stat = stat_at(c, shard->function_stat_blocks, function, sizeof(struct ap_function_stat));
+		stat = stat_at(c, shard->function_stat_blocks, function,
+			       sizeof(struct ap_function_stat));
 	}
 	stat->function = function;
 	return stat;
@@ -121,7 +125,8 @@ struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_
 
 struct ap_node_stat *ap_shard_node_stat(struct ap_control *c, struct ap_shard *shard, uint32_t node)
 {
-	struct ap_node_stat *stat = stat_at(c, shard->node_stat_blocks, node, sizeof(struct ap_node_stat));
+	struct ap_node_stat *stat =
+		stat_at(c, shard->node_stat_blocks, node, sizeof(struct ap_node_stat));
 	if (!stat) {
 		ap_space_degrade(c, AP_DEGRADED_NAMES_JOINED);
 		node = AP_ID_OTHER;

@@ -64,7 +64,8 @@ static long open_dir(const char *dir)
 {
 	struct stat st;
 	ap_sys3(SYS_mkdirat, AT_FDCWD, dir, 0700);
-	const long fd = ap_sys4(SYS_openat, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	const long fd = ap_sys4(SYS_openat, AT_FDCWD, dir,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
 	const long error = ap_sys2(SYS_fstat, fd, &st);
@@ -79,8 +80,8 @@ static long create_file(void)
 {
 	for (int tries = 0; tries < 4; tries++) {
 		ap_runtime.spool_id = random64();
-		if (ap_names_spool(ap_runtime.spool_path, sizeof ap_runtime.spool_path, ap_runtime.settings.dir,
-				   ap_getpid(), ap_runtime.spool_id))
+		if (ap_names_spool(ap_runtime.spool_path, sizeof ap_runtime.spool_path,
+				   ap_runtime.settings.dir, ap_getpid(), ap_runtime.spool_id))
 			return -ENAMETOOLONG;
 		const long fd = ap_sys4(SYS_openat, AT_FDCWD, ap_runtime.spool_path,
 					O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -97,7 +98,8 @@ static long map_file(struct ap_control *c, long fd)
 		error = ap_sys2(SYS_ftruncate, fd, c->cap);
 	if (error < 0)
 		return error;
-	const long address = ap_sys6(SYS_mmap, 0, c->cap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	const long address = ap_sys6(SYS_mmap, 0, c->cap, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (address < 0 && address > -4096)
 		return address;
 	c->base = (char *)address;
@@ -207,8 +209,8 @@ ap_ref ap_space_alloc(struct ap_control *c, uint64_t bytes)
 			__atomic_fetch_add(&h->alloc_failures, 1, __ATOMIC_RELAXED);
 			return 0;
 		}
-	} while (!__atomic_compare_exchange_n(&h->alloc_next, &at, at + bytes, false, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&h->alloc_next, &at, at + bytes, false,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return (ap_ref)(at / AP_REF_UNIT);
 }
 

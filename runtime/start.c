@@ -78,7 +78,9 @@ static void read_boot_id(uint8_t id[16])
 	if (ap_read_file("/proc/sys/kernel/random/boot_id", text, sizeof text) <= 0)
 		return;
 	for (const char *p = text; *p && nibble < 32; p++) {
-		const int digit = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : -1;
+		const int digit = *p >= '0' && *p <= '9'   ? *p - '0'
+				  : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10
+							   : -1;
 		if (digit < 0)
 			continue;
 		id[nibble / 2] = (uint8_t)(id[nibble / 2] << 4 | digit);
@@ -91,7 +93,8 @@ static void write_texts(struct ap_control *c)
 	struct ap_spool_header *h = c->header;
 	const struct ap_settings *s = &ap_runtime.settings;
 	char path[4096];
-	long n = ap_sys4(SYS_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", path, sizeof path - 1);
+	long n = ap_sys4(SYS_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", path,
+			 sizeof path - 1);
 	path[n > 0 ? n : 0] = 0;
 	h->exe = ap_space_text(c, path);
 	n = ap_sys2(SYS_getcwd, path, sizeof path - 1);
@@ -167,7 +170,8 @@ static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 static void release_ancestor(char *base)
 {
 	if (base)
-		ap_sys6(SYS_mmap, base, ((const struct ap_spool_header *)base)->size_bytes, PROT_READ | PROT_WRITE,
+		ap_sys6(SYS_mmap, base, ((const struct ap_spool_header *)base)->size_bytes,
+			PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
@@ -193,12 +197,14 @@ static void start_body(void *argument)
 		return;
 	}
 	__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY],
-			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED),
+			   __ATOMIC_RELAXED);
 	release_ancestor(ap_runtime.parent_base);
 	ap_runtime.parent_base = ap_runtime.spool_base;
 	ap_runtime.spool_base = c->base;
 	ap_runtime.spool_pid = c->pid;
-	ap_module_of(c, getauxval(AT_ENTRY), ap_ticks()); /* the program itself, while there is nobody to race with */
+	ap_module_of(c, getauxval(AT_ENTRY),
+		     ap_ticks()); /* the program itself, while there is nobody to race with */
 	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_RELEASE);
 }
 
@@ -219,8 +225,8 @@ bool ap_start(char *const *environment)
 	if (ap_runtime.off || !make_control())
 		return false;
 	struct ap_control *c = ap_runtime.control;
-	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE)) {
+	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		if (fresh == AP_STATE_STARTING)
 			__atomic_fetch_add(&ap_runtime.early_drops, 1, __ATOMIC_RELAXED);
 		return fresh == AP_STATE_ON;
@@ -257,7 +263,8 @@ static void after_fork_in_parent(void)
 
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
 extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
-extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso);
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *dso);
 
 /* Registered without a DSO, the handler of exit() is not run by our own finalisation but in its turn: as it
  * is among the first to be registered, after the handlers and destructors of everybody else. */

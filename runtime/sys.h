@@ -14,7 +14,8 @@
 #define ap_sys1(n, a) ap_arch_syscall((n), (long)(a), 0, 0, 0, 0, 0)
 #define ap_sys2(n, a, b) ap_arch_syscall((n), (long)(a), (long)(b), 0, 0, 0, 0)
 #define ap_sys3(n, a, b, c) ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define ap_sys4(n, a, b, c, d) ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define ap_sys4(n, a, b, c, d)                                                                     \
+	ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define ap_sys6(n, a, b, c, d, e, f)                                                               \
 	ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 

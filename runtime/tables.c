@@ -49,12 +49,14 @@ static uint32_t take_id(uint32_t *count, uint32_t most)
 	do {
 		if (id >= most)
 			return 0;
-	} while (!__atomic_compare_exchange_n(count, &id, id + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(count, &id, id + 1, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
 	return id;
 }
 
 /* A table made at its first use, twice as large as the one before. */
-static uint64_t *lookup_slots(struct ap_control *c, struct ap_lookup_table *table, uint32_t log2_slots)
+static uint64_t *lookup_slots(struct ap_control *c, struct ap_lookup_table *table,
+			      uint32_t log2_slots)
 {
 	ap_ref none = 0;
 	ap_ref slots = __atomic_load_n(&table->slots, __ATOMIC_ACQUIRE);
@@ -63,8 +65,8 @@ static uint64_t *lookup_slots(struct ap_control *c, struct ap_lookup_table *tabl
 		if (!made)
 			return NULL;
 		table->log2_slots = log2_slots;
-		if (!__atomic_compare_exchange_n(&table->slots, &none, made, false, __ATOMIC_RELEASE,
-						 __ATOMIC_ACQUIRE))
+		if (!__atomic_compare_exchange_n(&table->slots, &none, made, false,
+						 __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 			slots = none;
 		else
 			slots = made;
@@ -86,7 +88,8 @@ struct lookup {
 };
 
 /* One slot: the id found, or made and published there, or 0 for "another key, go on". */
-static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *slot, uint32_t *made, bool *full)
+static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *slot, uint32_t *made,
+		      bool *full)
 {
 	const uint32_t tag = (uint32_t)(l->hash >> 32) | 1;
 	uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
@@ -98,7 +101,8 @@ static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *sl
 			return 0;
 		}
 		const uint64_t mine = (uint64_t)tag << 32 | *made;
-		if (__atomic_compare_exchange_n(slot, &seen, mine, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(slot, &seen, mine, false, __ATOMIC_RELEASE,
+						__ATOMIC_ACQUIRE))
 			return *made;
 	}
 	return (uint32_t)(seen >> 32) == tag && l->same(c, (uint32_t)seen, l) ? (uint32_t)seen : 0;
@@ -267,11 +271,13 @@ static bool make_directories(struct ap_control *c)
 bool ap_tables_init(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
-	const uint64_t affordable = c->cap / 4 / (sizeof(struct ap_node_stat) + sizeof(struct ap_node) + 32);
+	const uint64_t affordable =
+		c->cap / 4 / (sizeof(struct ap_node_stat) + sizeof(struct ap_node) + 32);
 	h->max_nodes = affordable < AP_MAX_NODES ? (uint32_t)affordable : AP_MAX_NODES;
 	h->max_functions = AP_MAX_FUNCTIONS;
 	if (!make_directories(c) ||
-	    !ensure_block(c, h->function_blocks, 0, sizeof(struct ap_function) * AP_FUNCTIONS_PER_BLOCK) ||
+	    !ensure_block(c, h->function_blocks, 0,
+			  sizeof(struct ap_function) * AP_FUNCTIONS_PER_BLOCK) ||
 	    !ensure_block(c, h->node_blocks, 0, sizeof(struct ap_node) * AP_NODES_PER_BLOCK))
 		return false;
 	for (uint32_t id = AP_ID_ROOT; id < AP_ID_FIRST; id++) {

@@ -107,7 +107,8 @@ void ap_log(const char *what, long error)
 	const struct ap_settings *settings = &ap_runtime.settings;
 	char path[560], text[800];
 	struct ap_line line = {text, sizeof text, 0};
-	if (!ap_runtime.dir_checked || !may_write() || ap_names_log(path, sizeof path, settings->dir))
+	if (!ap_runtime.dir_checked || !may_write() ||
+	    ap_names_log(path, sizeof path, settings->dir))
 		return;
 	ap_line_str(&line, "pid ");
 	ap_line_u64(&line, ap_getpid());
@@ -120,7 +121,8 @@ void ap_log(const char *what, long error)
 	}
 	ap_line_str(&line, "\n");
 	const long fd = ap_sys4(SYS_openat, AT_FDCWD, path,
-				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+					O_NONBLOCK,
 				0600);
 	if (fd < 0)
 		return;

@@ -68,7 +68,8 @@ ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread)
 	ap_ref ref = pop(c, &c->free_chunks[list_of(slots)]);
 	const bool used = ref != 0;
 	if (!ref)
-		ref = ap_space_alloc(c, sizeof(struct ap_chunk) + (uint64_t)slots * sizeof(struct ap_event));
+		ref = ap_space_alloc(c, sizeof(struct ap_chunk) +
+						(uint64_t)slots * sizeof(struct ap_event));
 	if (!ref)
 		return 0;
 	struct ap_chunk *chunk = ap_at(c, ref);
@@ -162,7 +163,8 @@ static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
 		return NULL;
 	for (uint32_t i = 0; i < SCAN_STEP && !found; i++) {
 		const uint32_t id = c->thread_scan++ % n;
-		if (!((const ap_ref *)ap_at(c, c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
+		if (!((const ap_ref *)ap_at(c,
+					    c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
 			continue;
 		struct ap_thread *thread = ap_thread_at(c, id);
 		if (thread->state != AP_THREAD_ENDED || thread->first_chunk)
@@ -185,7 +187,8 @@ static bool ensure_block(struct ap_control *c, uint32_t index)
 		return true;
 	const ap_ref made = ap_space_alloc(c, AP_THREADS_PER_BLOCK * sizeof(struct ap_thread));
 	if (made)
-		__atomic_compare_exchange_n(block, &none, made, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE);
+		__atomic_compare_exchange_n(block, &none, made, false, __ATOMIC_RELEASE,
+					    __ATOMIC_ACQUIRE);
 	return made != 0;
 }
 
@@ -196,7 +199,8 @@ static struct ap_thread *new_record(struct ap_control *c, uint32_t *ret_id)
 	do { /* the block first: an id without one would be lost at every event of a thread that finds no memory */
 		if (id >= AP_MAX_THREADS || !ensure_block(c, id / AP_THREADS_PER_BLOCK))
 			return NULL;
-	} while (!__atomic_compare_exchange_n(&h->threads, &id, id + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	} while (!__atomic_compare_exchange_n(&h->threads, &id, id + 1, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
 	*ret_id = id;
 	return ap_thread_at(c, id);
 }
@@ -243,7 +247,8 @@ static bool take_ring(struct ap_control *c, struct ring *ring)
 	return ring->chunk != 0;
 }
 
-static void give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t id, const struct ring *ring)
+static void give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t id,
+		      const struct ring *ring)
 {
 	struct ap_chunk *chunk = ap_at(c, ring->chunk);
 	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base) % 3 + 1;
@@ -261,7 +266,8 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 	ctl->lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
 	__atomic_store_n(&ctl->thread->state, AP_THREAD_LIVE, __ATOMIC_RELEASE);
 	ctl->bytes = chunk->slots * sizeof(struct ap_event);
-	__atomic_store_n(&ctl->end, ctl->thread->cursor + chunk->slots * sizeof(struct ap_event), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&ctl->end, ctl->thread->cursor + chunk->slots * sizeof(struct ap_event),
+			 __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
 		ctl->end = 0;
 	ap_self = ctl;
@@ -277,7 +283,9 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	const uint64_t now = ap_ticks();
 	uint32_t id = 0;
 	struct ring ring;
-	if (!take_ring(c, &ring)) /* before the record: this comes again at every event that finds no memory */
+	if (!take_ring(
+		    c,
+		    &ring)) /* before the record: this comes again at every event that finds no memory */
 		return false;
 	struct ap_thread *thread = reuse_record(c, &id);
 	if (!thread)
@@ -304,10 +312,13 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 {
 	struct ap_thread *thread = ctl->thread;
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
-	const uint32_t used = (uint32_t)((thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event));
+	const uint32_t used =
+		(uint32_t)((thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event));
 	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
-	const bool whole = thread->first_chunk == thread->last_chunk && done >= used && !AP_FOLD_DEPTH(thread->fold);
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
+		0x7fffffffu;
+	const bool whole = thread->first_chunk == thread->last_chunk && done >= used &&
+			   !AP_FOLD_DEPTH(thread->fold);
 	thread->end_ticks = ap_ticks();
 	ctl->end = 0;
 	ctl->thread = NULL;
@@ -357,11 +368,13 @@ static bool settled(const struct ap_control *c, const struct ap_thread *thread)
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
 	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) & 0x7fffffffu;
+		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
+		0x7fffffffu;
 	return thread->first_chunk == thread->last_chunk && (done >= used || done >= chunk->slots);
 }
 
-static void copy_frames(const struct ap_control *c, const struct ap_thread *thread, struct frames_copy *copy)
+static void copy_frames(const struct ap_control *c, const struct ap_thread *thread,
+			struct frames_copy *copy)
 {
 	const struct ap_frame *frames = ap_at(c, thread->frames);
 	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
@@ -449,7 +462,9 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 		struct ap_frame *frame = (struct ap_frame *)ap_at(c, thread->frames) + i;
 		const uint64_t address = ap_event_address(copy->frames[i].word);
 		if (!(copy->frames[i].flags & AP_FRAME_INNER))
-			node = address ? ap_node_child(c, node, address | AP_NODE_INHERITED, thread->start_ticks) : (uint32_t)AP_ID_FORKED;
+			node = address ? ap_node_child(c, node, address | AP_NODE_INHERITED,
+						       thread->start_ticks)
+				       : (uint32_t)AP_ID_FORKED;
 		*frame = (struct ap_frame){
 			.word = copy->frames[i].word,
 			.start = thread->start_ticks,

@@ -33,9 +33,11 @@ enum ap_event_kind {
 };
 
 enum ap_special {
-	AP_SPECIAL_GAP = 1,    /* value: ticks in units of 16 spent in a slow path since the event before */
-	AP_SPECIAL_UNWIND = 2, /* value: stack pointer >> 4 reached by longjmp; frames below it are gone */
-	AP_SPECIAL_CATCH = 3,  /* value: stack pointer >> 4 of the frame that caught an exception */
+	AP_SPECIAL_GAP =
+		1, /* value: ticks in units of 16 spent in a slow path since the event before */
+	AP_SPECIAL_UNWIND =
+		2, /* value: stack pointer >> 4 reached by longjmp; frames below it are gone */
+	AP_SPECIAL_CATCH = 3, /* value: stack pointer >> 4 of the frame that caught an exception */
 };
 
 #define AP_EVENT_FUNCTION_BITS 47
@@ -128,7 +130,7 @@ static inline uint64_t ap_event_time(uint64_t time, uint64_t before)
 /* What a new enter says of the frame on top of the stack, by stack pointer and call site. */
 enum ap_frame_verdict {
 	AP_FRAME_ALIVE, /* the new call is below it, or inlined into it, or on another stack */
-	AP_FRAME_GONE,  /* its stack frame does not exist any more */
+	AP_FRAME_GONE,	/* its stack frame does not exist any more */
 };
 
 /* Larger steps up are taken as a change of stack: nothing is concluded from them. */

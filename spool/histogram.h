@@ -20,7 +20,7 @@
 #define AP_HIST_DIRECT 4096
 struct ap_hist_map {
 	uint16_t direct[AP_HIST_DIRECT]; /* ticks -> j */
-	uint64_t scale;                  /* ticks -> units of 2^-36 s, as 64.32 fixed point factor */
+	uint64_t scale; /* ticks -> units of 2^-36 s, as 64.32 fixed point factor */
 };
 
 #define AP_HIST_ROW_EDGES 32

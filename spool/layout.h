@@ -29,7 +29,8 @@ typedef uint32_t ap_ref;
 #define AP_REF_UNIT 64u
 
 /* Ids are indexes into tables of blocks. Block sizes are part of the format. */
-#define AP_MAX_NODES (1u << 17) /* node ids fit 17 bits: with a 47-bit address they make one 64-bit key */
+#define AP_MAX_NODES                                                                               \
+	(1u << 17) /* node ids fit 17 bits: with a 47-bit address they make one 64-bit key */
 #define AP_MAX_FUNCTIONS (1u << 16)
 #define AP_MAX_MODULES (1u << 12)
 #define AP_MAX_THREADS (1u << 17)
@@ -56,7 +57,7 @@ typedef uint32_t ap_ref;
 /* Ids with a fixed meaning; they exist in every spool. Function ids and node ids agree for these. */
 enum ap_fixed_id {
 	AP_ID_NONE = 0,
-	AP_ID_ROOT = 1,   /* where every thread begins */
+	AP_ID_ROOT = 1,	  /* where every thread begins */
 	AP_ID_DEEPER = 2, /* "(deeper)": paths beyond the depth or memory limit */
 	AP_ID_OTHER = 3,  /* "(other)": functions that found no place in the function table */
 	AP_ID_FORKED = 4, /* "(forked)": root of a child made by _Fork or raw clone */
@@ -85,8 +86,8 @@ enum ap_life {
 /* How the process said that it would end; AP_END_NONE after a kill. */
 enum ap_end {
 	AP_END_NONE = 0,
-	AP_END_EXIT = 1,       /* exit() or return from main */
-	AP_END_RAW_EXIT = 2,   /* _exit, _Exit */
+	AP_END_EXIT = 1,     /* exit() or return from main */
+	AP_END_RAW_EXIT = 2, /* _exit, _Exit */
 	AP_END_QUICK_EXIT = 3,
 	AP_END_EXEC = 4,
 };
@@ -102,20 +103,21 @@ enum ap_report_state {
 /* Why an event was dropped: index into ap_spool_header.dropped and the name in the report. */
 enum ap_drop {
 	AP_DROP_NO_MEMORY = 0, /* no chunk could be had */
-	AP_DROP_NESTED = 1,    /* a handler ran hooks inside a slow path that could not block signals */
-	AP_DROP_EARLY = 2,     /* before the spool existed */
-	AP_DROP_REASONS = 8,   /* room; "torn" is counted per thread */
+	AP_DROP_NESTED =
+		1,	   /* a handler ran hooks inside a slow path that could not block signals */
+	AP_DROP_EARLY = 2, /* before the spool existed */
+	AP_DROP_REASONS = 8, /* room; "torn" is counted per thread */
 };
 
 /* What the runtime gave up to stay inside its memory, in this order (bits of ap_spool_header.degraded). */
 enum ap_degraded {
-	AP_DEGRADED_SMALL_CHUNKS = 1u << 0,    /* chunks stay at 1 KiB */
-	AP_DEGRADED_NO_SELF_HIST = 1u << 1,    /* no histograms of self time */
-	AP_DEGRADED_COARSE_HIST = 1u << 2,     /* new histogram rows have 8 buckets an octave */
-	AP_DEGRADED_PATHS_JOINED = 1u << 3,    /* new paths join "(deeper)" */
-	AP_DEGRADED_NAMES_JOINED = 1u << 4,    /* new functions join "(other)" */
+	AP_DEGRADED_SMALL_CHUNKS = 1u << 0, /* chunks stay at 1 KiB */
+	AP_DEGRADED_NO_SELF_HIST = 1u << 1, /* no histograms of self time */
+	AP_DEGRADED_COARSE_HIST = 1u << 2,  /* new histogram rows have 8 buckets an octave */
+	AP_DEGRADED_PATHS_JOINED = 1u << 3, /* new paths join "(deeper)" */
+	AP_DEGRADED_NAMES_JOINED = 1u << 4, /* new functions join "(other)" */
 	AP_DEGRADED_EVENTS_DROPPED = 1u << 5,
-	AP_DEGRADED_HIST_LOST = 1u << 6,       /* some values are in no histogram: no memory for a row */
+	AP_DEGRADED_HIST_LOST = 1u << 6, /* some values are in no histogram: no memory for a row */
 };
 
 /** Two readings of the same moment. */
@@ -146,10 +148,11 @@ struct ap_usage {
 
 /** Limits seen at the start; 0 is "none or unknown". */
 struct ap_limits {
-	uint64_t memory_bytes;     /* smallest of cgroup memory.max/high of all ancestors and RLIMIT_AS */
-	uint64_t cpu_millicores;   /* smallest of the affinity and all ancestors' quotas */
+	uint64_t
+		memory_bytes; /* smallest of cgroup memory.max/high of all ancestors and RLIMIT_AS */
+	uint64_t cpu_millicores; /* smallest of the affinity and all ancestors' quotas */
 	uint64_t host_memory_bytes;
-	uint32_t memory_from;      /* enum ap_limit_source */
+	uint32_t memory_from; /* enum ap_limit_source */
 	uint32_t reserved;
 };
 
@@ -178,13 +181,14 @@ struct ap_spool_header {
 	uint32_t pid;
 	uint32_t ppid;
 	uint32_t uid;
-	uint32_t flags;           /* enum ap_spool_flags */
-	uint64_t proc_start;      /* field 22 of /proc/PID/stat; 0 unknown: pid reuse is told by it */
+	uint32_t flags;	     /* enum ap_spool_flags */
+	uint64_t proc_start; /* field 22 of /proc/PID/stat; 0 unknown: pid reuse is told by it */
 	uint64_t parent_spool_id; /* of a forked child: the parent's spool_id */
-	uint64_t spool_id;        /* random */
+	uint64_t spool_id;	  /* random */
 	uint8_t boot_id[16];
 	uint64_t start_unix_ns;
-	uint64_t cpu_start_ns; /* CPU time of the process when the profile began: usage.cpu_ns counts from before */
+	uint64_t
+		cpu_start_ns; /* CPU time of the process when the profile began: usage.cpu_ns counts from before */
 
 	/* Clock. ticks_per_s is the first estimate; readers refit from the two pairs when they are far apart. */
 	uint64_t ticks_per_s;
@@ -192,7 +196,7 @@ struct ap_spool_header {
 	struct ap_clock_pair clock_last;
 
 	/* Life and end. */
-	uint32_t life;         /* futex; enum ap_life */
+	uint32_t life;	       /* futex; enum ap_life */
 	uint32_t report_state; /* futex; enum ap_report_state */
 	uint32_t end_kind;     /* enum ap_end */
 	uint32_t end_status;   /* exit status where known */
@@ -204,12 +208,12 @@ struct ap_spool_header {
 	/* What the program's owner asked for. */
 	struct ap_text exe;
 	struct ap_text cwd;
-	struct ap_text output;          /* comma-separated patterns */
+	struct ap_text output;		/* comma-separated patterns */
 	struct ap_text options_ignored; /* "key: why" records, one a line */
-	struct ap_text notes;           /* one a line */
-	uint32_t report_wanted;         /* 0: report=none */
-	uint32_t hist_log2;             /* buckets an octave of new rows: 5, or 3 when degraded */
-	uint64_t edge_ns[3];            /* lower edges of slow, very slow, critical */
+	struct ap_text notes;		/* one a line */
+	uint32_t report_wanted;		/* 0: report=none */
+	uint32_t hist_log2;		/* buckets an octave of new rows: 5, or 3 when degraded */
+	uint64_t edge_ns[3];		/* lower edges of slow, very slow, critical */
 	uint64_t edge_ticks[3];
 
 	/* Figures. */
@@ -219,9 +223,10 @@ struct ap_spool_header {
 	uint64_t processes_created;
 	uint64_t dropped[AP_DROP_REASONS];
 	uint64_t folds;
-	uint64_t fold_ticks;       /* spent in folds, and the events that they folded */
+	uint64_t fold_ticks; /* spent in folds, and the events that they folded */
 	uint64_t fold_events;
-	uint64_t hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, and
+	uint64_t
+		hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, and
 				    * the folds' own time a pair; 0 unknown */
 
 	/* Records of ended threads that were reused: their sums live on here. */
@@ -252,33 +257,34 @@ struct ap_spool_header {
 
 	/* Directories: arrays of references to blocks; a 0 entry is a block not there yet. */
 	ap_ref function_blocks; /* AP_FUNCTION_BLOCKS entries -> struct ap_function[AP_FUNCTIONS_PER_BLOCK] */
-	ap_ref node_blocks;     /* AP_NODE_BLOCKS -> struct ap_node[AP_NODES_PER_BLOCK] */
-	ap_ref module_blocks;   /* AP_MODULE_BLOCKS -> struct ap_module[AP_MODULES_PER_BLOCK] */
-	ap_ref thread_blocks;   /* AP_THREAD_BLOCKS -> struct ap_thread[AP_THREADS_PER_BLOCK] */
+	ap_ref node_blocks;   /* AP_NODE_BLOCKS -> struct ap_node[AP_NODES_PER_BLOCK] */
+	ap_ref module_blocks; /* AP_MODULE_BLOCKS -> struct ap_module[AP_MODULES_PER_BLOCK] */
+	ap_ref thread_blocks; /* AP_THREAD_BLOCKS -> struct ap_thread[AP_THREADS_PER_BLOCK] */
 	ap_ref shard_refs[AP_MAX_SHARDS]; /* -> struct ap_shard */
 };
 
 enum ap_spool_flags {
-	AP_SPOOL_FORKED = 1u << 0,      /* this process was forked by a profiled one */
+	AP_SPOOL_FORKED = 1u << 0,	 /* this process was forked by a profiled one */
 	AP_SPOOL_SIGNALS_OPEN = 1u << 1, /* signals could not be blocked in slow paths (seccomp) */
-	AP_SPOOL_FROZEN = 1u << 2,      /* nothing grows any more (seccomp, or growth failed for good) */
+	AP_SPOOL_FROZEN = 1u << 2, /* nothing grows any more (seccomp, or growth failed for good) */
 };
 
 /** A function. Written whole before its id is published in function_lookup. */
 struct ap_function {
 	uint64_t address; /* in the program; 0 for the fixed ids */
 	uint32_t module;  /* module id + 1; 0 unknown */
-	uint32_t level;   /* check point of the governor: 0 timed; written by it, read by the fold */
+	uint32_t level; /* check point of the governor: 0 timed; written by it, read by the fold */
 	uint64_t first_ticks;
-	uint64_t stale;   /* not 0: its module was unloaded, the address may mean something else now */
+	uint64_t
+		stale; /* not 0: its module was unloaded, the address may mean something else now */
 };
 
 /** A call path: a function called from a parent path. Immutable once published in node_lookup. */
 struct ap_node {
-	uint64_t address; /* of the function; AP_NODE_STALE set when its module was unloaded */
-	uint32_t parent;  /* node id */
+	uint64_t address;  /* of the function; AP_NODE_STALE set when its module was unloaded */
+	uint32_t parent;   /* node id */
 	uint32_t function; /* function id */
-	uint32_t flags;   /* enum ap_node_flags */
+	uint32_t flags;	   /* enum ap_node_flags */
 	uint32_t depth;
 	uint64_t reserved;
 };
@@ -290,7 +296,8 @@ struct ap_node {
 #define AP_NODE_ADDRESS_MASK ((1ull << 62) - 1)
 
 enum ap_node_flags {
-	AP_NODE_RECURSIVE = 1u << 0, /* the function is already on the path: adds nothing to its total */
+	AP_NODE_RECURSIVE =
+		1u << 0, /* the function is already on the path: adds nothing to its total */
 };
 
 /** A loaded object. `bias` is added to its file's addresses to get addresses in the program. */
@@ -303,7 +310,7 @@ struct ap_module {
 	uint64_t device;
 	uint64_t inode;
 	uint64_t file_bytes;
-	struct ap_text path; /* absolute */
+	struct ap_text path;	/* absolute */
 	uint8_t build_id_bytes; /* 0: none found */
 	uint8_t build_id[20];
 	uint8_t reserved[35];
@@ -324,24 +331,25 @@ struct ap_thread {
 	uint32_t tid;
 	ap_ref first_chunk; /* oldest chunk with events that are not folded */
 	ap_ref last_chunk;  /* the one being filled */
-	ap_ref frames;      /* struct ap_frame[frames_max] */
+	ap_ref frames;	    /* struct ap_frame[frames_max] */
 	uint32_t frames_max;
-	uint64_t fold;         /* AP_FOLD_*: depth, choice of gap, position */
-	uint64_t gap_ticks[2]; /* ticks spent in slow paths before the position: [AP_FOLD_GAP(fold)] is valid */
-	uint64_t last_ticks;   /* time of the last folded event, full width */
+	uint64_t fold; /* AP_FOLD_*: depth, choice of gap, position */
+	uint64_t gap_ticks
+		[2]; /* ticks spent in slow paths before the position: [AP_FOLD_GAP(fold)] is valid */
+	uint64_t last_ticks; /* time of the last folded event, full width */
 
 	uint64_t start_ticks;
 	uint64_t end_ticks;
-	uint64_t cpu_ns;       /* thread CPU time at the last slow path */
-	uint64_t folded;       /* events folded, counted at each batch's end from the position */
-	uint64_t torn;         /* reserved, never stored */
-	uint64_t specials;     /* folded events that are neither enter nor exit */
+	uint64_t cpu_ns;   /* thread CPU time at the last slow path */
+	uint64_t folded;   /* events folded, counted at each batch's end from the position */
+	uint64_t torn;	   /* reserved, never stored */
+	uint64_t specials; /* folded events that are neither enter nor exit */
 	uint64_t unmatched_exits;
-	uint64_t unclosed;     /* frames closed by something else than their exit */
-	uint64_t resyncs;      /* of these, by the stack pointer alone */
-	uint64_t clamps;       /* negative times set to 0 */
-	uint64_t beyond;       /* enters beyond AP_MAX_FRAMES: counted, not timed */
-	uint64_t inherited;    /* frames taken over from the parent at a fork */
+	uint64_t unclosed;  /* frames closed by something else than their exit */
+	uint64_t resyncs;   /* of these, by the stack pointer alone */
+	uint64_t clamps;    /* negative times set to 0 */
+	uint64_t beyond;    /* enters beyond AP_MAX_FRAMES: counted, not timed */
+	uint64_t inherited; /* frames taken over from the parent at a fork */
 	char name[16];
 	ap_ref torn_chunks; /* runtime's own: chunks that the thread keeps until its end; readers ignore it */
 	uint32_t reserved_torn;
@@ -353,23 +361,25 @@ struct ap_thread {
  * three, so a fold that was cut short is resumed with at most one event in doubt. */
 #define AP_FOLD_DEPTH(f) ((uint32_t)((f) >> 32))
 #define AP_FOLD_GAP(f) ((uint32_t)((f) >> 31) & 1u)
-#define AP_FOLD_POSITION(f) ((uint32_t)(f) & 0x7fffffffu)
+#define AP_FOLD_POSITION(f) ((uint32_t)(f)&0x7fffffffu)
 #define AP_FOLD(depth, gap, position)                                                              \
-	(((uint64_t)(depth) << 32) | ((uint64_t)(gap) << 31) | ((uint64_t)(position) & 0x7fffffffu))
+	(((uint64_t)(depth) << 32) | ((uint64_t)(gap) << 31) | ((uint64_t)(position)&0x7fffffffu))
 
 /** An open call. Times are virtual: ticks less the gaps before them. */
 struct ap_frame {
-	uint64_t word;        /* first word of the enter event (function, call site, stack pointer's top bits) */
-	uint64_t start;       /* virtual time of the enter */
+	uint64_t
+		word; /* first word of the enter event (function, call site, stack pointer's top bits) */
+	uint64_t start;	      /* virtual time of the enter */
 	uint64_t child_ticks; /* time of finished children */
 	uint32_t node;
-	uint16_t stack;       /* low bits of the stack pointer, as in the event */
-	uint16_t flags;       /* enum ap_frame_flags */
+	uint16_t stack; /* low bits of the stack pointer, as in the event */
+	uint16_t flags; /* enum ap_frame_flags */
 };
 
 enum ap_frame_flags {
-	AP_FRAME_INNER = 1u << 0,     /* direct recursion: an outer frame of the same node is open */
-	AP_FRAME_INHERITED = 1u << 1, /* opened by the parent process before a fork: no call of ours */
+	AP_FRAME_INNER = 1u << 0, /* direct recursion: an outer frame of the same node is open */
+	AP_FRAME_INHERITED =
+		1u << 1, /* opened by the parent process before a fork: no call of ours */
 };
 
 /** A ring segment: this header, then `slots` events. */
@@ -381,28 +391,29 @@ struct ap_chunk {
 	uint32_t reserved[11];
 };
 
-#define AP_CHUNK_LAP(x) ((uint32_t)(x) & 3u)
+#define AP_CHUNK_LAP(x) ((uint32_t)(x)&3u)
 #define AP_CHUNK_BASE(x) ((x) >> 2)
 #define AP_CHUNK_LAP_BASE(lap, base) (((uint64_t)(base) << 2) | (lap))
-#define AP_CHUNK_MIN_SLOTS 64u   /* 1 KiB */
+#define AP_CHUNK_MIN_SLOTS 64u	 /* 1 KiB */
 #define AP_CHUNK_MAX_SLOTS 4096u /* 64 KiB */
 
 /** Counters of one node in one shard. Line 0: calls without calls of their own; line 1: all others. */
 struct ap_node_stat {
 	uint64_t leaf_calls;
-	uint64_t leaf_ticks; /* sum; self and total are the same */
+	uint64_t leaf_ticks;	  /* sum; self and total are the same */
 	uint64_t leaf_squares[2]; /* u128, low word first; ticks^2 */
-	uint64_t leaf_min;   /* valid when leaf_calls > 0 */
+	uint64_t leaf_min;	  /* valid when leaf_calls > 0 */
 	uint64_t leaf_max;
-	ap_ref leaf_rows;    /* struct ap_hist_dir: shared by all nodes of the function in this shard */
+	ap_ref leaf_rows; /* struct ap_hist_dir: shared by all nodes of the function in this shard */
 	ap_ref function_stat; /* struct ap_function_stat of the node's function in this shard */
 	uint64_t leaf_reserved;
 
-	uint64_t calls;       /* frames closed; leaf calls not among them */
+	uint64_t calls;	      /* frames closed; leaf calls not among them */
 	uint64_t total_ticks; /* of all these calls */
-	uint64_t outer_ticks; /* of those with no open frame of the same node below them (may wrap below 0 in one shard) */
+	uint64_t
+		outer_ticks; /* of those with no open frame of the same node below them (may wrap below 0 in one shard) */
 	uint64_t self_ticks;
-	uint64_t squares[2];  /* of the total */
+	uint64_t squares[2]; /* of the total */
 	uint64_t min;
 	uint64_t max;
 };
@@ -413,10 +424,10 @@ struct ap_function_stat {
 	ap_ref total_rows; /* other calls */
 	ap_ref self_rows;
 	uint32_t function;
-	uint64_t slow;      /* all calls with edge_ticks[0] <= total < edge_ticks[1] */
+	uint64_t slow; /* all calls with edge_ticks[0] <= total < edge_ticks[1] */
 	uint64_t very_slow;
 	uint64_t critical;
-	uint64_t beyond;    /* calls beyond AP_MAX_FRAMES */
+	uint64_t beyond; /* calls beyond AP_MAX_FRAMES */
 	uint64_t unmatched_exits;
 	uint64_t reserved;
 };
@@ -435,11 +446,11 @@ struct ap_shard {
 	uint32_t owner; /* tid of the thread that folds into it; 0 free */
 	uint32_t index;
 	uint64_t folds;
-	ap_ref node_stat_blocks;     /* AP_NODE_STAT_BLOCKS refs -> struct ap_node_stat[AP_STATS_PER_BLOCK] */
+	ap_ref node_stat_blocks; /* AP_NODE_STAT_BLOCKS refs -> struct ap_node_stat[AP_STATS_PER_BLOCK] */
 	ap_ref function_stat_blocks; /* AP_FUNCTION_STAT_BLOCKS refs -> struct ap_function_stat[..] */
-	ap_ref cache;                /* runtime's own: recently used paths; readers ignore it */
-	ap_ref stack;                /* runtime's own: stack of the fold; readers ignore it */
-	uint32_t thread;             /* thread id + 1 whose events are being folded; 0 none */
+	ap_ref cache;		     /* runtime's own: recently used paths; readers ignore it */
+	ap_ref stack;		     /* runtime's own: stack of the fold; readers ignore it */
+	uint32_t thread;	     /* thread id + 1 whose events are being folded; 0 none */
 	uint32_t reserved[7];
 };
 

@@ -14,18 +14,19 @@
 struct ap_symbolizer;
 
 struct ap_symbolizer_options {
-	const char *debug_dir; /* searched first for separate debug files (.build-id/ and by name); NULL: none */
-	bool debuginfod;       /* false: DEBUGINFOD_URLS is removed from our environment first */
+	const char *
+		debug_dir; /* searched first for separate debug files (.build-id/ and by name); NULL: none */
+	bool debuginfod; /* false: DEBUGINFOD_URLS is removed from our environment first */
 };
 
 /** A resolved function. Strings live as long as the symbolizer; NULL where unknown (name never is). */
 struct ap_symbol {
-	const char *name;   /* demangled; "module+0x1234" or "0x1234" when unknown */
+	const char *name;	  /* demangled; "module+0x1234" or "0x1234" when unknown */
 	const char *linkage_name; /* as in the symbol table; NULL when unknown */
-	const char *module; /* file name without directories; "?" when unknown */
-	const char *file;   /* source file of the definition */
-	int line;           /* of the definition; 0 unknown */
-	bool guessed;       /* no symbol: the name is an address */
+	const char *module;	  /* file name without directories; "?" when unknown */
+	const char *file;	  /* source file of the definition */
+	int line;		  /* of the definition; 0 unknown */
+	bool guessed;		  /* no symbol: the name is an address */
 };
 
 /** Why names of a module are missing or doubtful; `text` is one line, NULL when all is well. */
@@ -47,9 +48,11 @@ struct ap_symbolizer *ap_symbolizer_free(struct ap_symbolizer *symbolizer);
  *
  * Results are cached: the same address is resolved once. A module whose file was deleted or replaced
  * (build-id differs, or inode and size where there is none) gives no names, and a note. */
-void ap_symbolize(struct ap_symbolizer *symbolizer, int32_t module, uint64_t address, struct ap_symbol *ret);
+void ap_symbolize(struct ap_symbolizer *symbolizer, int32_t module, uint64_t address,
+		  struct ap_symbol *ret);
 /** ap_symbolizer_notes() - notes on the modules opened so far, only those that have something to say. */
-const struct ap_module_note *ap_symbolizer_notes(const struct ap_symbolizer *symbolizer, size_t *ret_n);
+const struct ap_module_note *ap_symbolizer_notes(const struct ap_symbolizer *symbolizer,
+						 size_t *ret_n);
 
 /** ap_demangle() - C++ and Rust names through libiberty; returns new string or NULL if not mangled. */
 char *ap_demangle(const char *linkage_name);

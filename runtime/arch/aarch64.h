@@ -38,8 +38,8 @@ static inline void ap_arch_call_on_stack(void (*function)(void *), void *argumen
 	__asm__ volatile("mov x19, sp\n\tmov sp, x10\n\tblr x9\n\tmov sp, x19"
 			 : "+r"(x0), "+r"(x9), "+r"(x10)
 			 :
-			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x11", "x12", "x13", "x14",
-			   "x15", "x16", "x17", "x18", "x19", "x30", "memory", "cc");
+			 : "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x11", "x12", "x13",
+			   "x14", "x15", "x16", "x17", "x18", "x19", "x30", "memory", "cc");
 }
 
 static inline long ap_arch_syscall(long n, long a, long b, long c, long d, long e, long f)

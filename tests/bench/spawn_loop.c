@@ -25,7 +25,8 @@ static double run_ms(char **argv, char **environment)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	const double start = now_ms();
-	if (posix_spawn(&pid, argv[0], &actions, NULL, argv, environment) != 0 || waitpid(pid, &status, 0) != pid) {
+	if (posix_spawn(&pid, argv[0], &actions, NULL, argv, environment) != 0 ||
+	    waitpid(pid, &status, 0) != pid) {
 		exit(1);
 	}
 	posix_spawn_file_actions_destroy(&actions);

@@ -7,7 +7,8 @@
 int ap_check_main(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
-	const int tap = getenv("MESON_TEST_ITERATION") != NULL || getenv("MESON_BUILD_ROOT") != NULL;
+	const int tap =
+		getenv("MESON_TEST_ITERATION") != NULL || getenv("MESON_BUILD_ROOT") != NULL;
 
 	if (tap) {
 		srunner_set_tap(runner, "-");
