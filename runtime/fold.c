@@ -305,10 +305,11 @@ static inline uint64_t fold_leaf(struct batch *b, const struct ap_cache_entry *c
 /* Does the new call leave the innermost frame alone? (The rule is ap_frame_verdict's.) */
 static inline bool top_alive(const struct batch *b, const struct ap_event *event)
 {
+	const struct ap_frame *top = &b->frames[b->depth - 1];
 	const uint32_t up =
-		(ap_event_stack(event->word, event->time) - frame_stack(&b->frames[b->depth - 1])) &
-		0x7ffffu;
-	return up > AP_RESYNC_MOST_UNITS;
+		(ap_event_stack(event->word, event->time) - frame_stack(top)) & 0x7ffffu;
+	return up > AP_RESYNC_MOST_UNITS ||
+	       (up == 0 && !((event->word ^ top->word) & AP_EVENT_SITE_MASK));
 }
 
 /* Return: events used, 1 or 2. */
@@ -389,10 +390,10 @@ static uint32_t fold_run(struct batch *shared, const struct ap_event *events, ui
 		else
 			fold_special(&b, event, time - b.gap);
 		i += used;
-		b.thread->last_ticks = b.last;
 		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i),
 				 __ATOMIC_RELEASE);
 	}
+	b.thread->last_ticks = b.last; /* whoever goes on needs a time near, not the last one */
 	*shared = b;
 	return i;
 }

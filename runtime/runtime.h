@@ -208,7 +208,7 @@ struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool
 void ap_shard_release(struct ap_shard *shard);
 bool ap_shard_first(struct ap_control *c);
 #define AP_SHARD_STACK_BYTES 16384u
-#define AP_CACHE_LOG2 11
+#define AP_CACHE_LOG2 12
 struct ap_cache_entry {
 	uint64_t key;
 	uint32_t node;
