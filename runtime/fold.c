@@ -250,9 +250,12 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b,
 	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) &&
 			    !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
 	const uint32_t node = direct ? b->node : ap_node_child(b->c, b->node, address, b->last);
-	entry->key = key;
+	/* A fold that is cut short in here must leave no entry that is half of one and half of another. */
+	__atomic_store_n(&entry->key, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	entry->node = node;
 	entry->stat = ap_ref_of(b->c, ap_shard_node_stat(b->c, b->shard, node));
+	__atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
 	return entry;
 }
 

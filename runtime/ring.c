@@ -262,8 +262,8 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 		return;
 	}
 	struct ap_ctl *ctl = ap_self;
-	ctl->slow_sp = ap_arch_stack_pointer();
-	ctl->slow_tid = ap_gettid();
+	ctl->slow_tid = ap_gettid(); /* first: a stack pointer without its owner would be believed */
+	__atomic_store_n(&ctl->slow_sp, ap_arch_stack_pointer(), __ATOMIC_RELEASE);
 	s.shard = find_shard(c, ctl);
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)

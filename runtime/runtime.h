@@ -122,7 +122,7 @@ struct ap_runtime {
 	uint64_t hook_ticks_x1000; /* of one enter+exit without its share of the fold */
 	/* of the spool of this process or, in a child that has not started, of its parent: */
 	char *spool_base;
-	char *parent_base; /* in a forked child: the parent's spool, still mapped */
+	uint64_t spool_bytes;
 	uint32_t spool_pid;
 	uint64_t spool_id;
 	char spool_path[640];
@@ -274,6 +274,7 @@ void ap_threads_freeze(struct ap_control *c);
 /** ap_start() - bring the runtime up in this process, once. Return: is it on? */
 bool ap_start(char *const *environment);
 void ap_inert(const char *why, long error);
+void ap_start_hide_parent(void);
 
 /* instrument/hooks.c */
 /** ap_hooks_calibrate() - ticks of one enter+exit, times 1000. Start only, signals blocked. */

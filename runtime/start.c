@@ -166,17 +166,19 @@ static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 	return 0;
 }
 
-/* The spool of a grandparent: its memory goes, its addresses stay ours, for the same reason as below. */
-static void release_ancestor(char *base)
+/** ap_start_hide_parent() - in a forked child: what is left of the parent's spool becomes memory of ours alone.
+ *
+ * Not unmapped: a handler that interrupted a hook of the parent may have forked us, and that hook goes on here; it
+ * may still reserve in that ring and store there. */
+void ap_start_hide_parent(void)
 {
-	if (base)
-		ap_sys6(SYS_mmap, base, ((const struct ap_spool_header *)base)->size_bytes,
-			PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (!ap_runtime.spool_base)
+		return;
+	ap_sys6(SYS_mmap, ap_runtime.spool_base, ap_runtime.spool_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	ap_runtime.spool_base = NULL;
 }
 
-/* The parent's spool stays mapped in a forked child: a hook of the parent that a handler interrupted before
- * it forked may still store into it. */
 static void start_body(void *argument)
 {
 	struct ap_control *c = ap_runtime.control;
@@ -191,6 +193,7 @@ static void start_body(void *argument)
 		ap_clock_init();
 		ap_runtime.hook_ticks_x1000 = ap_hooks_calibrate();
 	}
+	ap_start_hide_parent(); /* after a fork that ran no handlers */
 	const int error = create_spool(c, forked, ap_runtime.spool_id);
 	if (error) {
 		ap_inert("no spool, profiling is off", error);
@@ -199,9 +202,8 @@ static void start_body(void *argument)
 	__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY],
 			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED),
 			   __ATOMIC_RELAXED);
-	release_ancestor(ap_runtime.parent_base);
-	ap_runtime.parent_base = ap_runtime.spool_base;
 	ap_runtime.spool_base = c->base;
+	ap_runtime.spool_bytes = c->cap;
 	ap_runtime.spool_pid = c->pid;
 	ap_module_of(c, getauxval(AT_ENTRY),
 		     ap_ticks()); /* the program itself, while there is nobody to race with */

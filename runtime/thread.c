@@ -418,6 +418,7 @@ void ap_fork_child(void)
 {
 	if (ap_self->thread)
 		return; /* another child handler was instrumented */
+	ap_start_hide_parent();
 	ap_self = &ap_no_ctl;
 	prepared = ap_fork_ready != 0;
 	for (uint32_t i = 0; i < COPIES; i++)
