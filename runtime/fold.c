@@ -183,7 +183,7 @@ static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
 		drop_frames(b, keep, now);
 }
 
-static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, uint64_t now)
+static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, uint64_t time)
 {
 	const uint64_t value = ap_special_value(event->word);
 	b->thread->specials++;
@@ -195,9 +195,10 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 		break;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:
-		unwind_to(b, value, now);
+		unwind_to(b, value, time - b->gap);
 		break;
 	}
+	b->last = time;
 }
 
 /* No room for another frame: the call is counted, not timed. */
@@ -391,7 +392,7 @@ static uint32_t fold_run(struct batch *shared, const struct ap_event *events, ui
 		else if (AP_LIKELY(kind == (EXIT_BITS | lap)))
 			fold_exit(&b, event, time);
 		else
-			fold_special(&b, event, time - b.gap);
+			fold_special(&b, event, time);
 		i += used;
 		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i),
 				 __ATOMIC_RELEASE);

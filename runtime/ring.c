@@ -11,6 +11,8 @@
 
 #define PRESSURE_SMALL_CHUNKS 128 /* of 256 */
 #define TEAR_AFTER 8		  /* chunks */
+/* The reader's too: by how much hooks that found the chunk full move the cursor beyond. */
+#define OVERSHOOT_BYTES (64 * sizeof(struct ap_event))
 #define PRESSURE_YIELD 96
 #define YIELDS 100
 #define ATTENDANT_AGE_NS 200000000ull
@@ -61,6 +63,17 @@ static void count_drop(struct ap_control *c, enum ap_drop reason)
 		ap_space_degrade(c, AP_DEGRADED_EVENTS_DROPPED);
 }
 
+/* Let hooks reserve in the last chunk. */
+static void open_chunk(struct ap_control *c, struct ap_ctl *ctl)
+{
+	const struct ap_chunk *chunk = ap_at(c, ctl->thread->last_chunk);
+	ctl->lap = (uint64_t)AP_CHUNK_LAP(chunk->lap_base) << AP_EVENT_LAP_SHIFT;
+	ctl->bytes = chunk->slots * sizeof(struct ap_event);
+	__atomic_store_n(&ctl->end, (uint64_t)(chunk + 1) + ctl->bytes, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
+		ctl->end = 0; /* frozen between our check and our store */
+}
+
 /* Make @ref the chunk that hooks write to. Order: a reader that comes in between finds it empty. */
 static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, uint64_t base)
 {
@@ -69,12 +82,7 @@ static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, ui
 	const uint64_t first = (uint64_t)(chunk + 1);
 	ctl->thread->cursor = first;
 	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(lap, base), __ATOMIC_RELEASE);
-	ctl->lap = (uint64_t)lap << AP_EVENT_LAP_SHIFT;
-	ctl->bytes = chunk->slots * sizeof(struct ap_event);
-	__atomic_store_n(&ctl->end, first + chunk->slots * sizeof(struct ap_event),
-			 __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
-		ctl->end = 0; /* frozen between our check and our store */
+	open_chunk(c, ctl);
 }
 
 /* A chunk that is filled fast is too small, as long as there is memory. */
@@ -134,11 +142,30 @@ static bool lags_far(const struct ap_control *c, const struct ap_thread *thread)
 	return waiting >= TEAR_AFTER || ap_space_pressure(c) >= PRESSURE_SMALL_CHUNKS;
 }
 
+/* The ring was left closed: a vfork child died in a slow path. Return: is there room in it? */
+static bool reopen(struct ap_control *c, struct ap_ctl *ctl)
+{
+	struct ap_thread *thread = ctl->thread;
+	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
+	const uint64_t first = (uint64_t)(chunk + 1);
+	const uint64_t bytes = chunk->slots * sizeof(struct ap_event);
+	if (thread->cursor - first > bytes + OVERSHOOT_BYTES)
+		thread->cursor = first; /* it was still in the chunk before */
+	if (thread->cursor - first >= bytes || last_chunk_folded(c, thread))
+		return false;
+	open_chunk(c, ctl);
+	return true;
+}
+
 /* The chunk is full. Return: is there room again? */
 static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard *shard)
 {
 	struct ap_thread *thread = ctl->thread;
 	const struct ap_chunk *last = ap_at(c, thread->last_chunk);
+	/* Closed until all is done: whoever dies in here leaves no ring that is half changed and in use. A
+	 * chunk that was found so is not used again in place: a hook may have reserved in it since. */
+	const bool was_closed = ctl->end == 0;
+	ctl->end = 0;
 	if (shard)
 		ap_fold(c, shard, thread, lags_far(c, thread) ? AP_TEAR_OLD : AP_TEAR_NONE);
 	if (!shard || !last_chunk_folded(c, thread)) {
@@ -151,7 +178,7 @@ static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard 
 	}
 	const uint32_t slots = next_slots(c, ctl, last->slots);
 	const ap_ref old = thread->last_chunk;
-	if (slots > last->slots && append_chunk(c, ctl, slots)) {
+	if ((slots > last->slots || was_closed) && append_chunk(c, ctl, slots)) {
 		thread->first_chunk = thread->last_chunk;
 		ap_chunk_free(c, old);
 		return true;
@@ -190,24 +217,26 @@ static void want_attendant(struct ap_control *c)
 	ap_attendant_start(c);
 }
 
-/* The event that found no slot, and the gap that its slow path was. */
-static void store_with_gap(struct ap_ctl *ctl, uint64_t word, uint64_t time)
-{
-	store_event(ap_arch_reserve(&ctl->thread->cursor), word | ctl->lap, time);
-	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end)
-		return;
-	const uint64_t now = ap_ticks();
-	const uint64_t units = ((now - time) & AP_EVENT_TIME_MASK) >> AP_SPECIAL_UNIT_SHIFT;
-	store_event(ap_arch_reserve(&ctl->thread->cursor),
-		    ap_special_make_word(AP_SPECIAL_GAP, units, 0) | ctl->lap,
-		    now & AP_EVENT_TIME_MASK);
-}
-
 struct slow {
 	struct ap_control *c;
 	struct ap_shard *shard;
 	uint64_t word, time;
+	uint64_t start; /* of the slow path: signals are blocked, so all of it since then is ours */
 };
+
+/* The event that found no slot, and the gap that its slow path was: from where signals were blocked, so that no
+ * handler's calls are in it. */
+static void store_with_gap(struct ap_ctl *ctl, const struct slow *s)
+{
+	store_event(ap_arch_reserve(&ctl->thread->cursor), s->word | ctl->lap, s->time);
+	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end)
+		return;
+	const uint64_t now = ap_ticks();
+	const uint64_t units = (now - s->start) >> AP_SPECIAL_UNIT_SHIFT;
+	store_event(ap_arch_reserve(&ctl->thread->cursor),
+		    ap_special_make_word(AP_SPECIAL_GAP, units, 0) | ctl->lap,
+		    now & AP_EVENT_TIME_MASK);
+}
 
 /* Runs with signals blocked, on the shard's stack where there is one. */
 static void slow_body(void *argument)
@@ -215,14 +244,14 @@ static void slow_body(void *argument)
 	struct slow *s = argument;
 	struct ap_ctl *ctl = ap_self;
 	want_attendant(s->c);
-	if (ctl->thread->cursor + sizeof(struct ap_event) > ctl->end &&
-	    !make_room(s->c, ctl, s->shard)) {
+	const bool open = ctl->end ? ctl->thread->cursor < ctl->end : reopen(s->c, ctl);
+	if (!open && !make_room(s->c, ctl, s->shard)) {
 		count_drop(s->c, AP_DROP_NO_MEMORY);
 		return;
 	}
 	if (!ctl->end)
 		return; /* frozen */
-	store_with_gap(ctl, s->word, s->time);
+	store_with_gap(ctl, s);
 	read_clocks(
 		s->c,
 		ctl); /* not in the gap: reading CPU clocks is where the kernel ends our time slice */
@@ -256,13 +285,14 @@ static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*
 
 static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 {
-	struct slow s = {c, NULL, word, time};
+	struct slow s = {c, NULL, word, time, ap_ticks()};
 	if (!ap_self->thread && !ap_thread_register(c, time)) {
 		count_drop(c, AP_DROP_NO_MEMORY);
 		return;
 	}
 	struct ap_ctl *ctl = ap_self;
-	ctl->slow_tid = ap_gettid(); /* first: a stack pointer without its owner would be believed */
+	ctl->slow_tid =
+		ap_gettid(); /* first: a stack pointer without its owner would be believed */
 	__atomic_store_n(&ctl->slow_sp, ap_arch_stack_pointer(), __ATOMIC_RELEASE);
 	s.shard = find_shard(c, ctl);
 	on_shard_stack(s.shard, c, slow_body, &s);
@@ -336,7 +366,7 @@ void ap_flush(bool leave)
 	    nested(ctl) || __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return;
 	const uint64_t mask = ap_signals_block();
-	struct slow s = {c, find_shard(c, ctl), leave, 0};
+	struct slow s = {c, find_shard(c, ctl), leave, 0, 0};
 	if (s.shard) {
 		on_shard_stack(s.shard, c, flush_body, &s);
 		ap_shard_release(s.shard);

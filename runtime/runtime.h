@@ -47,13 +47,17 @@ struct ap_ctl {
  * ap_ctl_takes() - is @slot a slot of the chunk in use, and with which lap?
  *
  * A handler between the reservation and this may have filled the chunk and gone on in another: then the slot is
- * in neither, and ap_slow() finds where it is. The lap is read first: if it is the new chunk's, so is the end. */
+ * in neither, and ap_slow() finds where it is. The lap is read
+ * first: if it is the new chunk's, so is the end. The size is read before the end: chunks only grow, so
+ * an older size is a part of the newer chunk; a newer size before an older end would reach into what lies
+ * below the chunk. */
 static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_t *ret_lap)
 {
 	*ret_lap = __atomic_load_n(&ctl->lap, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(&ctl->end, __ATOMIC_RELAXED) - slot - 1 <
-	       __atomic_load_n(&ctl->bytes, __ATOMIC_RELAXED);
+	const uint64_t bytes = __atomic_load_n(&ctl->bytes, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&ctl->end, __ATOMIC_RELAXED) - slot - 1 < bytes;
 }
 
 /** The calling thread's control; points to an empty one before its first event and after its end. */

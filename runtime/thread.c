@@ -427,8 +427,9 @@ void ap_fork_child(void)
 
 static void inherit_root(struct ap_control *c, struct ap_thread *thread)
 {
-	/* Far above whatever this thread will do: no call proves the root gone. */
-	const uint64_t above = ap_arch_stack_pointer() + (4u << 20);
+	/* Above whatever this thread will do: no call and no jump proves the root gone. A quarter of what
+	 * an event tells of a stack pointer: half of it would be as near from below. */
+	const uint64_t above = ap_arch_stack_pointer() + (2u << 20);
 	struct ap_frame *frame = ap_at(c, thread->frames);
 	*frame = (struct ap_frame){
 		.word = ap_event_make_word(0, AP_EVENT_ENTER, 0, above, 0),

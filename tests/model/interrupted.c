@@ -3,7 +3,8 @@
  *
  * Compiled with -finstrument-functions. Between two breakpoints it makes one call; the tracer steps from
  * the first to where it wants the signal. Arguments: calls before, 1 for an odd number of events before,
- * calls in the handler, how the handler ends: "return", "jump" or "fork". */
+ * calls in the handler, how the handler ends: "return", "jump" or "fork"; or "vfork": the call is made by a
+ * vfork child. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 #define PLAIN __attribute__((no_instrument_function))
-#define CALLED __attribute__((noinline, noipa))
+#define CALLED __attribute__((noinline))
 
 static sigjmp_buf landing;
 static int handler_calls;
@@ -66,11 +67,36 @@ static PLAIN void probe(void)
 	__asm__ volatile("int3");
 }
 
+/* Deeper than the child was when it died. */
+static PLAIN CALLED void fill_deeper(void)
+{
+	volatile char room[512];
+	room[0] = 0;
+	for (int i = 0; i < 1000; i++)
+		filler();
+	work += room[0];
+}
+
+static PLAIN CALLED void probe_in_vfork_child(void)
+{
+	const pid_t child = vfork();
+	if (child == 0) {
+		probe();
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 static PLAIN void fill_and_probe(int calls)
 {
 	for (int i = 0; i < calls; i++)
 		filler();
-	probe();
+	if (ending == 'v') {
+		probe_in_vfork_child();
+		fill_deeper();
+	} else {
+		probe();
+	}
 	for (int i = 0; i < 100; i++)
 		filler();
 }
@@ -84,14 +110,15 @@ PLAIN int main(int argc, char **argv)
 {
 	if (argc < 5)
 		return 2;
-	handler_calls = atoi(argv[3]);
+	handler_calls = (int)strtol(argv[3], NULL, 10);
 	ending = argv[4][0];
 	struct sigaction action = {.sa_handler = on_signal};
 	sigaction(SIGUSR1, &action, NULL);
-	if (atoi(argv[2]))
-		odd(atoi(argv[1]));
+	const int before = (int)strtol(argv[1], NULL, 10);
+	if (argv[2][0] == '1')
+		odd(before);
 	else
-		fill_and_probe(atoi(argv[1]));
+		fill_and_probe(before);
 	printf("%p %p %p %p\n", (void *)filler, (void *)probed, (void *)handled, (void *)odd);
 	return 0;
 }

@@ -88,7 +88,8 @@ static struct ap_chunk *chunk_take(struct machine *m, uint32_t slots)
 	c->chunks++;
 	machine_step(m, "chunk allocated");
 	chunk->slots = slots;
-	m->made[m->made_n++] = (struct machine_range){machine_chunk_start(chunk), machine_chunk_end(chunk)};
+	m->made[m->made_n++] =
+		(struct machine_range){machine_chunk_start(chunk), machine_chunk_end(chunk)};
 	return chunk;
 }
 
@@ -124,7 +125,8 @@ static bool append(struct machine *m, struct ap_chunk *last, uint32_t slots)
 	if (!chunk)
 		return false;
 	chunk->next = 0;
-	chunk->lap_base = AP_CHUNK_LAP_BASE(next_lap(chunk), AP_CHUNK_BASE(last->lap_base) + last->slots);
+	chunk->lap_base =
+		AP_CHUNK_LAP_BASE(next_lap(chunk), AP_CHUNK_BASE(last->lap_base) + last->slots);
 	last->next = machine_ref(m->spool, chunk);
 	machine_step(m, "next chunk");
 	if (machine_flaw(m, FLAW_LAST_BEFORE_CURSOR)) {
@@ -195,7 +197,8 @@ static bool is_open(const struct machine *m, struct ap_chunk *chunk, uint64_t sl
 	const struct ap_thread *thread = m->control.thread;
 	const uint64_t at = (slot - machine_chunk_start(chunk)) / sizeof(struct ap_event);
 	const bool last = machine_ref(m->spool, chunk) == thread->last_chunk;
-	const uint64_t position = machine_position(thread, machine_at(m->spool, thread->first_chunk));
+	const uint64_t position =
+		machine_position(thread, machine_at(m->spool, thread->first_chunk));
 
 	return AP_CHUNK_BASE(chunk->lap_base) + at >= position &&
 	       (!last || at < machine_reserved(thread, chunk)) &&
@@ -230,7 +233,8 @@ static bool has_room(struct machine *m, struct ap_chunk *last)
 {
 	const struct ap_thread *thread = m->control.thread;
 	const struct ap_chunk *first = machine_at(m->spool, thread->first_chunk);
-	return thread->cursor >= machine_chunk_start(last) && thread->cursor < machine_chunk_end(last) &&
+	return thread->cursor >= machine_chunk_start(last) &&
+	       thread->cursor < machine_chunk_end(last) &&
 	       machine_position(thread, first) < AP_CHUNK_BASE(last->lap_base) + last->slots;
 }
 
@@ -248,7 +252,8 @@ static bool store_with_gap(struct machine *m, struct ap_chunk *last, struct mach
 	if (thread->cursor >= machine_chunk_end(last))
 		return true;
 	m->now += 16;
-	const uint64_t spent = (m->now - (event->time & AP_EVENT_TIME_MASK)) >> AP_SPECIAL_UNIT_SHIFT;
+	const uint64_t spent =
+		(m->now - (event->time & AP_EVENT_TIME_MASK)) >> AP_SPECIAL_UNIT_SHIFT;
 	struct machine_event gap = {.word = ap_special_make_word(AP_SPECIAL_GAP, spent, 0),
 				    .time = ap_event_make_time(m->now, event->stack_pointer)};
 	gap.id = m->observer->gap(m->observer->context, &gap);
@@ -275,9 +280,10 @@ static void open_ring(struct machine *m)
 static bool refill(struct machine *m, struct ap_chunk *last)
 {
 	struct ap_thread *thread = m->control.thread;
+	const bool was_closed = m->control.end == 0 && !machine_flaw(m, FLAW_REUSED_AFTER_DEATH);
 	uint32_t slots = last->slots;
 
-	if (!machine_flaw(m, FLAW_LIMIT_KEPT))
+	if (!machine_flaw(m, FLAW_RING_NOT_CLOSED))
 		m->control.end = 0;
 	machine_step(m, "ring closed");
 	/* Hooks that were left for good moved it beyond: it must not wander into the next chunk's slots. */
@@ -287,7 +293,9 @@ static bool refill(struct machine *m, struct ap_chunk *last)
 			 machine_flaw(m, FLAW_RECYCLE_WITH_HOLE);
 	if (all && slots * 2 <= m->config->slots_most)
 		slots *= 2;
-	if (slots > last->slots && append(m, last, slots))
+	/* Left closed by a death in here, maybe between cursor and lap: a hook that reserved since then must not
+	 * find its slot in the chunk in use. */
+	if ((slots > last->slots || was_closed) && append(m, last, slots))
 		return true;
 	if (all) {
 		recycle(m, last);
@@ -309,12 +317,14 @@ static void slow(struct machine *m, uint64_t slot, struct machine_event *event)
 		return;
 	struct ap_chunk *last = machine_at(m->spool, thread->last_chunk);
 	if (!has_room(m, last) && !refill(m, last)) {
-		drop(m, event, AP_DROP_NO_MEMORY); /* the ring stays closed: the chunk is full anyway */
+		drop(m, event,
+		     AP_DROP_NO_MEMORY); /* the ring stays closed: the chunk is full anyway */
 		return;
 	}
 	last = machine_at(m->spool, thread->last_chunk);
 	if (!store_with_gap(m, last, event))
-		drop(m, event, AP_DROP_NESTED); /* handlers took all the room that was made for it */
+		drop(m, event,
+		     AP_DROP_NESTED); /* handlers took all the room that was made for it */
 	open_ring(m);
 }
 
@@ -400,7 +410,8 @@ void machine_hook(struct machine *m, struct machine_event *event)
 /* --- life ------------------------------------------------------------------------------------------ */
 
 void machine_start(struct machine *m, const struct machine_config *config,
-		   const struct machine_observer *observer, struct machine_spool *spool, uint64_t now)
+		   const struct machine_observer *observer, struct machine_spool *spool,
+		   uint64_t now)
 {
 	memset(spool->heap, 0, spool->header.alloc_next);
 	memset(&spool->header, 0, sizeof spool->header);

@@ -22,28 +22,47 @@
 
 /* Ways to get it wrong. The algorithm is the machine without any; each must be caught by the checks. */
 enum machine_flaw {
-	FLAW_WORD0_FIRST = 1u << 0,      /* the hook makes its slot valid before the time is in it */
-	FLAW_LAP_BEFORE_CURSOR = 1u << 1, /* recycling renames the slots while the cursor still says "full" */
-	FLAW_NO_MAX_RULE = 1u << 2,      /* the reader takes base + reserved for what was attempted */
-	FLAW_RECYCLE_WITH_HOLE = 1u << 3, /* a chunk is used again although a slot of it is still open */
-	FLAW_POSITION_PER_BATCH = 1u << 4, /* the fold stores its position when it stops */
-	FLAW_UPPER_END_ONLY = 1u << 5,   /* the hook asks only whether its slot is below the end, then reads the lap */
-	FLAW_GAP_FROM_STAMP = 1u << 6,   /* a gap is its event's value, whatever the fold knows to be recorded */
-	FLAW_TIME_STEPS_BACK = 1u << 7,  /* the fold believes stamps that are older than the event before */
-	FLAW_SPOOL_AFTER_FORK = 1u << 8, /* a forked child keeps the parent's spool mapped */
-	FLAW_LIMIT_KEPT = 1u << 9,       /* hooks may reserve while a slow path is at work */
-	FLAW_SLOT_FORGOTTEN = 1u << 10,  /* the slow path does not look whether its event has a slot */
-	FLAW_LAST_BEFORE_CURSOR = 1u << 11, /* a chunk is appended before the cursor points into it */
-	FLAW_GAP_IN_PLACE = 1u << 12,    /* the fold adds a gap where the sum stands */
-	FLAW_TORN_AT_ONCE = 1u << 13,    /* the fold skips a hole when it first sees it */
-	FLAW_NOT_GIVEN_BACK = 1u << 14,  /* a nested event is dropped but keeps the slot that it reserved */
-	FLAW_FOLD_BEFORE_FRAME = 1u << 15, /* an enter moves the position before its frame is written */
-	FLAW_BYTES_AFTER_END = 1u << 16, /* the hook takes an older chunk's end and a newer one's size */
-	FLAWS = 17,
+	/* the hook makes its slot valid before the time is in it */
+	FLAW_WORD0_FIRST = 1u << 0,
+	/* recycling renames the slots while the cursor still says "full" */
+	FLAW_LAP_BEFORE_CURSOR = 1u << 1,
+	/* the reader takes base + reserved for what was attempted */
+	FLAW_NO_MAX_RULE = 1u << 2,
+	/* a chunk is used again with a slot of it still open */
+	FLAW_RECYCLE_WITH_HOLE = 1u << 3,
+	/* the fold stores its position when it stops */
+	FLAW_POSITION_PER_BATCH = 1u << 4,
+	/* the hook asks only whether its slot is below the end */
+	FLAW_UPPER_END_ONLY = 1u << 5,
+	/* a gap is its value, whatever was recorded since its stamp */
+	FLAW_GAP_FROM_STAMP = 1u << 6,
+	/* the fold believes stamps older than the event before */
+	FLAW_TIME_STEPS_BACK = 1u << 7,
+	/* a forked child keeps the parent's spool mapped */
+	FLAW_SPOOL_AFTER_FORK = 1u << 8,
+	/* hooks may reserve while a slow path is at work */
+	FLAW_RING_NOT_CLOSED = 1u << 9,
+	/* the slow path does not ask whether its event has a slot */
+	FLAW_SLOT_FORGOTTEN = 1u << 10,
+	/* a chunk is appended before the cursor points into it */
+	FLAW_LAST_BEFORE_CURSOR = 1u << 11,
+	/* the fold adds a gap where the sum stands */
+	FLAW_GAP_IN_PLACE = 1u << 12,
+	/* the fold skips a hole when it first sees it */
+	FLAW_TORN_AT_ONCE = 1u << 13,
+	/* a nested event is dropped but keeps its slot */
+	FLAW_NOT_GIVEN_BACK = 1u << 14,
+	/* an enter's position moves before its frame is written */
+	FLAW_FOLD_BEFORE_FRAME = 1u << 15,
+	/* the hook takes an older chunk's end, a newer one's size */
+	FLAW_BYTES_AFTER_END = 1u << 16,
+	/* a chunk is used again although its last slow path died */
+	FLAW_REUSED_AFTER_DEATH = 1u << 17,
 };
+#define FLAWS 18
 
 struct machine_config {
-	uint32_t slots;      /* of the first chunk */
+	uint32_t slots;	     /* of the first chunk */
 	uint32_t slots_most; /* chunks double up to here */
 	uint32_t chunks;     /* memory: chunks that may exist */
 	bool signals_open;   /* slow paths cannot block signals */
@@ -79,11 +98,11 @@ struct machine_observer {
 /** Private memory of the thread; a fork wipes it. */
 struct machine_control {
 	struct ap_thread *thread; /* NULL: no ring */
-	uint64_t end;             /* of the chunk's slots; 0: nothing may be reserved */
-	uint64_t bytes;           /* of the chunk's slots */
+	uint64_t end;		  /* of the chunk's slots; 0: nothing may be reserved */
+	uint64_t bytes;		  /* of the chunk's slots */
 	uint64_t lap;
-	uint64_t slow_sp;         /* stack pointer of a slow path at work; 0 none */
-	ap_ref spare;             /* chunks to be used again */
+	uint64_t slow_sp; /* stack pointer of a slow path at work; 0 none */
+	ap_ref spare;	  /* chunks to be used again */
 	uint32_t chunks;
 };
 
@@ -107,19 +126,20 @@ struct machine {
 	const struct machine_observer *observer;
 	struct machine_spool *spool;
 	struct machine_control control;
-	uint64_t now;       /* the clock */
-	bool blocked;       /* signals */
+	uint64_t now;		   /* the clock */
+	bool blocked;		   /* signals */
 	enum machine_doubt midway; /* what a death now would leave in doubt */
-	uint32_t busy;      /* so many times still, another thread holds the shard */
+	uint32_t busy;		   /* so many times still, another thread holds the shard */
 	struct machine_range made[MACHINE_CHUNKS_MOST]; /* slots of all chunks that ever were */
 	uint32_t made_n;
-	bool wild;          /* a hook stored (or would have) where no chunk of the thread has a slot */
+	bool wild; /* a hook stored (or would have) where no chunk of the thread has a slot */
 	uint64_t batch_fold; /* the position that FLAW_POSITION_PER_BATCH keeps to itself */
 };
 
 /** machine_start() - an empty spool, a thread without a ring. Borrows all but @machine. */
 void machine_start(struct machine *machine, const struct machine_config *config,
-		   const struct machine_observer *observer, struct machine_spool *spool, uint64_t now);
+		   const struct machine_observer *observer, struct machine_spool *spool,
+		   uint64_t now);
 
 /** machine_hook() - record an event. */
 void machine_hook(struct machine *machine, struct machine_event *event);
@@ -189,12 +209,13 @@ static inline uint32_t machine_reserved(const struct ap_thread *thread, struct a
 {
 	const uint64_t used = thread->cursor - machine_chunk_start(last);
 	const uint64_t slots = used / sizeof(struct ap_event);
-	return thread->cursor < machine_chunk_start(last) || slots > last->slots ? last->slots :
-										   (uint32_t)slots;
+	return thread->cursor < machine_chunk_start(last) || slots > last->slots ? last->slots
+										 : (uint32_t)slots;
 }
 
 /** machine_position() - sequence number of the next event to fold, full width. */
-static inline uint64_t machine_position(const struct ap_thread *thread, const struct ap_chunk *first)
+static inline uint64_t machine_position(const struct ap_thread *thread,
+					const struct ap_chunk *first)
 {
 	const uint64_t base = AP_CHUNK_BASE(first->lap_base);
 	const uint32_t ahead = (AP_FOLD_POSITION(thread->fold) - (uint32_t)base) & 0x7fffffffu;

@@ -22,7 +22,8 @@ static void add(struct fold *f, uint64_t *counter, uint64_t value, const char *w
 	machine_step(f->m, what);
 }
 
-static void commit_but(struct fold *f, uint32_t depth, uint32_t gap, uint64_t position, enum machine_doubt doubt)
+static void commit_but(struct fold *f, uint32_t depth, uint32_t gap, uint64_t position,
+		       enum machine_doubt doubt)
 {
 	const uint64_t word = AP_FOLD(depth, gap, position);
 	f->position = position;
@@ -136,9 +137,11 @@ static bool top_is_gone(const struct fold *f, uint32_t stack, uint32_t site)
 		return false;
 	const struct ap_frame *frame = &f->spool->frames[depth - 1];
 	const uint32_t frame_stack =
-		(uint32_t)((frame->word & AP_EVENT_STACK_TOP_MASK) >> AP_EVENT_STACK_TOP_SHIFT) << 16 |
+		(uint32_t)((frame->word & AP_EVENT_STACK_TOP_MASK) >> AP_EVENT_STACK_TOP_SHIFT)
+			<< 16 |
 		frame->stack;
-	return ap_frame_verdict(frame_stack, ap_event_site(frame->word), stack, site) == AP_FRAME_GONE;
+	return ap_frame_verdict(frame_stack, ap_event_site(frame->word), stack, site) ==
+	       AP_FRAME_GONE;
 }
 
 static uint32_t top_site(const struct fold *f)
@@ -151,16 +154,6 @@ static void close_gone_at_enter(struct fold *f, const struct ap_event *event)
 {
 	const uint32_t stack = ap_event_stack(event->word, event->time);
 	while (top_is_gone(f, stack, ap_event_site(event->word))) {
-		f->thread->resyncs++;
-		close_top(f, false);
-	}
-}
-
-/* An exit has its own frame's stack pointer: only frames below it are gone. */
-static void close_gone_at_exit(struct fold *f, const struct ap_event *event)
-{
-	const uint32_t stack = ap_event_stack(event->word, event->time);
-	while (top_is_gone(f, stack, top_site(f))) {
 		f->thread->resyncs++;
 		close_top(f, false);
 	}
@@ -225,7 +218,6 @@ static void fold_exit(struct fold *f, const struct ap_event *event)
 {
 	const uint64_t address = ap_event_address(event->word);
 
-	close_gone_at_exit(f, event);
 	uint32_t at = depth_of(f);
 	while (at && ap_event_address(f->spool->frames[at - 1].word) != address)
 		at--;
@@ -245,10 +237,12 @@ static void fold_gap(struct fold *f, const struct ap_event *event)
 {
 	uint64_t *gaps = f->thread->gap_ticks;
 	const uint32_t gap = gap_of(f);
-	const uint64_t spent = machine_flaw(f->m, FLAW_GAP_FROM_STAMP) ?
-				       ap_special_value(event->word) << AP_SPECIAL_UNIT_SHIFT :
-				       f->now - f->thread->last_ticks;
+	const uint64_t since = f->now - f->thread->last_ticks;
+	uint64_t spent = ap_special_value(event->word) << AP_SPECIAL_UNIT_SHIFT;
 
+	/* Not more than since the event before: it counts from a stamp that a handler's calls may have overtaken. */
+	if (spent > since && !machine_flaw(f->m, FLAW_GAP_FROM_STAMP))
+		spent = since;
 	f->m->midway = DOUBT_NUMBER;
 	add(f, &f->thread->specials, 1, "fold: specials");
 	if (machine_flaw(f->m, FLAW_GAP_IN_PLACE)) {
@@ -304,7 +298,8 @@ static void tear_slot(struct fold *f, struct ap_event *slot)
 	commit(f, depth_of(f), gap_of(f), f->position + 1);
 }
 
-static enum fold_end fold_chunk(struct fold *f, struct ap_chunk *chunk, uint32_t reserved, bool tear)
+static enum fold_end fold_chunk(struct fold *f, struct ap_chunk *chunk, uint32_t reserved,
+				bool tear)
 {
 	const uint64_t base = AP_CHUNK_BASE(chunk->lap_base);
 	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base);
@@ -313,7 +308,8 @@ static enum fold_end fold_chunk(struct fold *f, struct ap_chunk *chunk, uint32_t
 		struct ap_event *slot = machine_slots(chunk) + (f->position - base);
 		const bool more = f->position + 1 < base + reserved;
 		if (ap_event_lap(slot->word) == lap) {
-			fold_one(f, slot, more && ap_event_lap(slot[1].word) == lap ? slot + 1 : NULL);
+			fold_one(f, slot,
+				 more && ap_event_lap(slot[1].word) == lap ? slot + 1 : NULL);
 			continue;
 		}
 		if (!tear)
@@ -342,7 +338,8 @@ static enum fold_end fold_chunks(struct fold *f, bool tear, bool tear_last)
 		struct ap_chunk *chunk = machine_at(f->spool, thread->first_chunk);
 		const bool last = thread->first_chunk == thread->last_chunk;
 		const uint32_t reserved = last ? machine_reserved(thread, chunk) : chunk->slots;
-		const bool tears = (tear && !last) || tear_last || machine_flaw(f->m, FLAW_TORN_AT_ONCE);
+		const bool tears =
+			(tear && !last) || tear_last || machine_flaw(f->m, FLAW_TORN_AT_ONCE);
 		if (f->position < AP_CHUNK_BASE(chunk->lap_base) && f->m->observer == NULL)
 			f->position = AP_CHUNK_BASE(chunk->lap_base);
 		if (fold_chunk(f, chunk, reserved, tears) == FOLD_HOLE)

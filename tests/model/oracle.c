@@ -18,7 +18,8 @@ uint32_t oracle_call(struct oracle *o, uint32_t function, uint64_t stack_pointer
 {
 	if (o->calls_n == ORACLE_CALLS)
 		abort();
-	o->calls[o->calls_n] = (struct oracle_call){.function = function, .stack_pointer = stack_pointer};
+	o->calls[o->calls_n] =
+		(struct oracle_call){.function = function, .stack_pointer = stack_pointer};
 	return o->calls_n++;
 }
 
@@ -26,7 +27,8 @@ uint32_t oracle_event(struct oracle *o, enum ap_event_kind kind, uint32_t call, 
 {
 	if (o->events_n == ORACLE_EVENTS)
 		abort();
-	o->events[o->events_n] = (struct oracle_event){.kind = kind, .call = call, .target = target};
+	o->events[o->events_n] =
+		(struct oracle_event){.kind = kind, .call = call, .target = target};
 	return o->events_n++;
 }
 
@@ -199,6 +201,11 @@ static bool replay_event(struct replay *r, const struct oracle_event *e)
 	return true;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool replay(struct replay *r)
 {
 	struct oracle *o = r->o;
@@ -209,7 +216,8 @@ static bool replay(struct replay *r)
 			continue;
 		r->now = p->time > r->now ? p->time : r->now;
 		if (o->events[p->event].gap)
-			r->gap += r->now - before;
+			r->gap += least(r->now - before,
+					ap_special_value(o->events[p->event].machine.word) << 4);
 		else if (!replay_event(r, &o->events[p->event]))
 			return false;
 	}

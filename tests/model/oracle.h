@@ -22,10 +22,10 @@ struct oracle_doubt {
 struct oracle_event {
 	struct machine_event machine;
 	enum ap_event_kind kind;
-	bool gap;         /* of specials: else an unwind */
-	uint32_t call;    /* of enters and exits */
-	uint64_t target;  /* of unwinds: stack pointer */
-	uint32_t place;   /* in places[]; last one taken */
+	bool gap;	 /* of specials: else an unwind */
+	uint32_t call;	 /* of enters and exits */
+	uint64_t target; /* of unwinds: stack pointer */
+	uint32_t place;	 /* in places[]; last one taken */
 	bool placed;
 	bool stored;
 	bool dropped;
@@ -60,7 +60,8 @@ struct oracle {
 	uint32_t events_n;
 	struct oracle_call calls[ORACLE_CALLS];
 	uint32_t calls_n;
-	struct oracle_place places[2 * ORACLE_EVENTS]; /* in the order in which slots were reserved */
+	struct oracle_place
+		places[2 * ORACLE_EVENTS]; /* in the order in which slots were reserved */
 	uint32_t places_n;
 	uint32_t first_place; /* of this process: a forked child's begins later */
 	bool forked;
@@ -73,7 +74,8 @@ struct oracle {
 
 void oracle_start(struct oracle *oracle, uint32_t slots);
 uint32_t oracle_call(struct oracle *oracle, uint32_t function, uint64_t stack_pointer);
-uint32_t oracle_event(struct oracle *oracle, enum ap_event_kind kind, uint32_t call, uint64_t target);
+uint32_t oracle_event(struct oracle *oracle, enum ap_event_kind kind, uint32_t call,
+		      uint64_t target);
 
 /* What machine_observer tells. */
 void oracle_reserved(struct oracle *oracle, uint32_t event);

@@ -14,8 +14,8 @@ static uint64_t folded_of(const struct machine_spool *s)
 {
 	const struct ap_thread *t = &s->thread;
 	const uint64_t inherited_closed = t->inherited - frames_of(s, true);
-	uint64_t folded = t->specials + t->unmatched_exits + frames_of(s, false) + inherited_closed -
-			  t->unclosed;
+	uint64_t folded = t->specials + t->unmatched_exits + frames_of(s, false) +
+			  inherited_closed - t->unclosed;
 	for (uint32_t i = AP_ID_FIRST; i < s->header.nodes; i++)
 		folded += 2 * s->stats[i].leaf_calls + 2 * s->stats[i].calls;
 	return folded;

@@ -9,9 +9,10 @@ struct reading {
 	uint64_t attempted; /* from the cursor: slots only */
 	uint64_t folded;    /* from the aggregates, before the reader folds anything */
 	uint64_t pending;   /* valid slots behind the position */
-	uint64_t torn;      /* holes: given up by folds, and those behind the position */
+	uint64_t torn;	    /* holes: given up by folds, and those behind the position */
 	uint64_t dropped;
-	uint64_t calls[MACHINE_FUNCTIONS]; /* all enters, after the reader has folded what was pending */
+	uint64_t calls
+		[MACHINE_FUNCTIONS]; /* all enters, after the reader has folded what was pending */
 };
 
 /** reader_read() - take over from a machine that stopped anywhere; folds what is pending in its spool. */

@@ -55,7 +55,8 @@ static void record_call(struct world *w, enum ap_event_kind kind, uint32_t id)
 {
 	const struct oracle_call call = w->oracle->calls[id];
 	record(w, kind, id, call.stack_pointer,
-	       ap_event_make_word(machine_address(call.function), kind, 0, call.stack_pointer, id & 0x3ff));
+	       ap_event_make_word(machine_address(call.function), kind, 0, call.stack_pointer,
+				  id & 0x3ff));
 }
 
 void world_enter(struct world *w, uint32_t function)
@@ -115,7 +116,8 @@ static void note_doubt(struct world *w)
 	w->doubt.events += 2;
 	w->doubt.calls += w->machine.midway == DOUBT_CALL;
 	if (!w->machine.config->signals_open)
-		w->machine.midway = DOUBT_NONE; /* else it may be a fold further out that is not left yet */
+		w->machine.midway =
+			DOUBT_NONE; /* else it may be a fold further out that is not left yet */
 }
 
 /* Where a jump out of a hook's function ends: in its caller, or in the handler that called it. */
@@ -174,7 +176,8 @@ static bool may_happen(const struct world *w, enum happening what)
 	case HAPPEN_BUSY:
 		return true;
 	case HAPPEN_DIE:
-		return !w->unwinding;
+		/* Without memory a ring that a death left half changed must be used again as it is. */
+		return !w->unwinding && w->config.chunks == MACHINE_CHUNKS_MOST;
 	case HAPPEN_FORK_CHILD:
 		return !w->machine.blocked && !w->machine.control.slow_sp && !w->oracle->forked;
 	default:
@@ -229,8 +232,8 @@ static enum happening next_happening(struct world *w)
 }
 
 static const char *const names[HAPPENINGS] = {
-	"nothing",     "handler calls", "handler calls two", "jump to the caller", "jump out",
-	"fork, parent", "fork, child",   "vfork child dies",  "shard busy",         "kill",
+	"nothing",	"handler calls", "handler calls two", "jump to the caller", "jump out",
+	"fork, parent", "fork, child",	 "vfork child dies",  "shard busy",	    "kill",
 };
 
 static void on_step(void *context, const char *what)
@@ -279,7 +282,8 @@ static uint32_t on_gap(void *context, const struct machine_event *gap)
 
 /* --- life ------------------------------------------------------------------------------------------ */
 
-void world_start(struct world *w, const struct machine_config *config, uint64_t seed, uint32_t rarity)
+void world_start(struct world *w, const struct machine_config *config, uint64_t seed,
+		 uint32_t rarity)
 {
 	memset(w, 0, sizeof *w);
 	w->config = *config;
@@ -304,8 +308,9 @@ static const char *check_parent(const struct world *w)
 {
 	if (!w->oracle->forked || !machine_flaw(&w->machine, FLAW_SPOOL_AFTER_FORK))
 		return NULL;
-	return memcmp(&spools[0], &parent_then, sizeof parent_then) ? "the child wrote to its parent's spool" :
-								      NULL;
+	return memcmp(&spools[0], &parent_then, sizeof parent_then)
+		       ? "the child wrote to its parent's spool"
+		       : NULL;
 }
 
 const char *world_run(struct world *w, world_program *program, void *argument)
@@ -318,8 +323,9 @@ const char *world_run(struct world *w, world_program *program, void *argument)
 		fprintf(stderr,
 			"attempted %lu folded %lu pending %lu torn %lu dropped %lu, doubt %u; "
 			"oracle: stored %u dropped %u late %u\n",
-			reading.attempted, reading.folded, reading.pending, reading.torn, reading.dropped,
-			w->doubt.events, w->oracle->stored, w->oracle->dropped, w->oracle->late);
+			reading.attempted, reading.folded, reading.pending, reading.torn,
+			reading.dropped, w->doubt.events, w->oracle->stored, w->oracle->dropped,
+			w->oracle->late);
 	if (w->machine.wild)
 		return "a store outside of the ring";
 	return wrong ? wrong : check_parent(w);

@@ -12,15 +12,15 @@
 
 enum happening {
 	HAPPEN_NOTHING,
-	HAPPEN_CALL,        /* a handler that makes one call */
-	HAPPEN_CALLS,       /* a handler that makes two, one inside the other */
-	HAPPEN_JUMP_NEAR,   /* a handler that calls, and jumps from there to the interrupted function's caller */
+	HAPPEN_CALL,  /* a handler that makes one call */
+	HAPPEN_CALLS, /* a handler that makes two, one inside the other */
+	HAPPEN_JUMP_NEAR, /* a handler that calls, and jumps from there to the interrupted function's caller */
 	HAPPEN_JUMP_OUT,    /* a handler that jumps to the outermost level */
 	HAPPEN_FORK_PARENT, /* a handler that forks: life of the parent */
 	HAPPEN_FORK_CHILD,  /* the same: life of the child */
-	HAPPEN_DIE,         /* whoever is at it was a vfork child and is dead; its parent goes on */
-	HAPPEN_BUSY,        /* another thread holds the shard for a while */
-	HAPPEN_KILL,        /* SIGKILL: a reader takes over */
+	HAPPEN_DIE,	    /* whoever is at it was a vfork child and is dead; its parent goes on */
+	HAPPEN_BUSY,	    /* another thread holds the shard for a while */
+	HAPPEN_KILL,	    /* SIGKILL: a reader takes over */
 	HAPPENINGS,
 };
 
@@ -35,7 +35,7 @@ struct plan_entry {
 
 struct runner {
 	jmp_buf landing;
-	uint32_t base;  /* depth of the true stack below it */
+	uint32_t base;	/* depth of the true stack below it */
 	uint64_t floor; /* stack pointer where it begins */
 };
 
@@ -64,7 +64,8 @@ struct world {
 };
 
 /** world_start() - before the first event. @seed: 0, or random happenings once in @rarity steps. */
-void world_start(struct world *world, const struct machine_config *config, uint64_t seed, uint32_t rarity);
+void world_start(struct world *world, const struct machine_config *config, uint64_t seed,
+		 uint32_t rarity);
 /** world_random() - the next number of the seeded sequence. */
 uint32_t world_random(struct world *world);
 
