@@ -10,7 +10,7 @@
 #include "runtime/sys.h"
 
 #define WAIT_STEP_NS 100000000ull
-#define BUSY_WAIT_NS 20000000ull
+#define BUSY_WAIT_NS 1000000000ull
 
 /* Cost of one call: its two hooks, and what folding two events took on average. */
 static uint64_t hook_cost(const struct ap_spool_header *h)
@@ -63,8 +63,9 @@ static void wait_for_report(struct ap_control *c)
 	}
 }
 
-/* Threads that are inside a fold finish it: a report in the middle of one would have an event in doubt.
- * They are bounded work; a thread that was stopped or killed in there is not waited for. */
+/* Threads that are inside a fold finish it: a report in the middle of one would count part of a batch. It is
+ * bounded work, but with more threads than processors it may wait for its turn; a thread that was stopped or
+ * killed in there is not waited for. Who gets a shard from now on gives it back (ring.c). */
 static void wait_for_folds(struct ap_control *c)
 {
 	const uint64_t begin = ap_clock_ns(CLOCK_MONOTONIC);

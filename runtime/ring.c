@@ -243,6 +243,8 @@ static void slow_body(void *argument)
 {
 	struct slow *s = argument;
 	struct ap_ctl *ctl = ap_self;
+	if (__atomic_load_n(&s->c->ending, __ATOMIC_RELAXED))
+		return;
 	want_attendant(s->c);
 	const bool open = ctl->end ? ctl->thread->cursor < ctl->end : reopen(s->c, ctl);
 	if (!open && !make_room(s->c, ctl, s->shard)) {
@@ -267,6 +269,11 @@ static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
 	     i++) {
 		ap_sys0(SYS_sched_yield);
 		shard = ap_shard_acquire(c, ctl, lagging);
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* with ap_end(): it sees our shard, or we see the end */
+	if (shard && __atomic_load_n(&c->ending, __ATOMIC_RELAXED)) {
+		ap_shard_release(shard);
+		return NULL;
 	}
 	if (shard)
 		shard->thread = ctl->id + 1;
