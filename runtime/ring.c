@@ -270,7 +270,8 @@ static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
 		ap_sys0(SYS_sched_yield);
 		shard = ap_shard_acquire(c, ctl, lagging);
 	}
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* with ap_end(): it sees our shard, or we see the end */
+	__atomic_thread_fence(
+		__ATOMIC_SEQ_CST); /* with ap_end(): it sees our shard, or we see the end */
 	if (shard && __atomic_load_n(&c->ending, __ATOMIC_RELAXED)) {
 		ap_shard_release(shard);
 		return NULL;
