@@ -57,8 +57,12 @@ static double middle(const struct ap_histogram *h, uint32_t j)
 	if (j == 0) {
 		return 0;
 	}
-	const bool wide = h->coarse && j % COARSE_FINE == COARSE_FINE - 1;
-	const double below_edge = wide ? COARSE_FINE / 2.0 : 0.5;
+	/* Counts of fine and of coarse rows may stand side by side: all take the middle of the coarse bucket, or a
+	 * higher rank could have the lower value. */
+	if (h->coarse) {
+		j |= COARSE_FINE - 1;
+	}
+	const double below_edge = h->coarse ? COARSE_FINE / 2.0 : 0.5;
 	return exp2(((double)j - AP_HIST_OFFSET - below_edge) / AP_HIST_ROW_BUCKETS);
 }
 

@@ -247,6 +247,18 @@ START_TEST(quantiles_are_within_1_1_percent_of_the_sorted_values)
 }
 END_TEST
 
+START_TEST(quantiles_stay_in_order_where_fine_and_coarse_rows_meet)
+{
+	struct ap_histogram h = {.coarse = true};
+	ck_assert_int_eq(ap_histogram_add(&h, 1002, 60),
+			 0); /* fine, the third of a group of four */
+	ck_assert_int_eq(ap_histogram_add(&h, 1003, 40),
+			 0); /* the whole group, from a coarse row */
+	ck_assert(ap_histogram_quantile(&h, 0.5) <= ap_histogram_quantile(&h, 0.99));
+	ap_histogram_clear(&h);
+}
+END_TEST
+
 START_TEST(quantiles_of_coarse_rows_are_within_4_5_percent)
 {
 	for (int i = 0; i < SIZES; i++) {
@@ -399,6 +411,7 @@ static Suite *make_suite(void)
 	tcase_add_test(index, a_duration_in_ns_has_the_bucket_that_its_ticks_have);
 	tcase_add_loop_test(quantile, quantiles_are_within_1_1_percent_of_the_sorted_values, 0,
 			    FILLS);
+	tcase_add_test(quantile, quantiles_stay_in_order_where_fine_and_coarse_rows_meet);
 	tcase_add_loop_test(quantile, quantiles_of_coarse_rows_are_within_4_5_percent, 0, FILLS);
 	tcase_add_test(quantile, every_single_value_is_its_own_quantile);
 	tcase_add_test(quantile, the_rank_is_that_of_the_decimal_quantile);
