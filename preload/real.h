@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <spawn.h>
 
 #include "runtime/runtime.h"
@@ -23,6 +24,7 @@
 	X(void, longjmp, (jmp_buf, int))                                                           \
 	X(void, siglongjmp, (sigjmp_buf, int))                                                     \
 	X(void, __longjmp_chk, (jmp_buf, int))                                                     \
+	X(int, sigaltstack, (const stack_t *, stack_t *))                                          \
 	X(int, prctl, (int, ...))                                                                  \
 	X(int, dlclose, (void *))                                                                  \
 	X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))   \

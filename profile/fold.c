@@ -97,11 +97,12 @@ int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_
 	return close_top(r, fold, virtual_ticks);
 }
 
-static bool is_gone(const struct ap_frame *top, const struct ap_event *event)
+static bool is_gone(const struct ap_fold *fold, const struct ap_event *event)
 {
-	return ap_frame_verdict(frame_stack(top), ap_event_site(top->word),
-				ap_event_stack(event->word, event->time),
-				ap_event_site(event->word)) == AP_FRAME_GONE;
+	const struct ap_frame *top = top_of(fold);
+	return ap_frame_verdict_with(&fold->alternate, frame_stack(top), ap_event_site(top->word),
+				     ap_event_stack(event->word, event->time),
+				     ap_event_site(event->word)) == AP_FRAME_GONE;
 }
 
 static int make_room(struct ap_fold *fold)
@@ -166,7 +167,7 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 		r->function_sums[function].beyond++;
 		return 0;
 	}
-	while (fold->frames_n && is_gone(top_of(fold), event)) {
+	while (fold->frames_n && is_gone(fold, event)) {
 		r->reader_counts.resyncs++;
 		e = close_unclosed(r, fold, now);
 		if (e < 0) {
@@ -209,18 +210,29 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 	return close_top(r, fold, now);
 }
 
-/* longjmp and catch say which frame goes on; all frames with a smaller stack pointer are gone. */
-static bool is_below(const struct ap_frame *frame, uint32_t target)
+/* longjmp and catch say which frame goes on. Return: frames that are left, by the rules of ap_frame_jumped(). */
+static size_t frames_left(const struct ap_fold *fold, uint32_t target)
 {
-	const uint32_t up = (target - frame_stack(frame)) & 0x7ffffu;
-	return up != 0 && up <= AP_UNWIND_MOST_UNITS;
+	size_t keep = fold->frames_n;
+	while (keep > 0 && frame_stack(&fold->frames[keep - 1]) != target) {
+		keep--;
+	}
+	if (keep == 0) {
+		keep = fold->frames_n;
+	}
+	while (keep > 0 &&
+	       ap_frame_jumped(&fold->alternate, frame_stack(&fold->frames[keep - 1]), target)) {
+		keep--;
+	}
+	return keep;
 }
 
 static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target)
 {
 	const uint64_t now = fold->last_ticks - fold->gap_ticks;
+	const size_t keep = frames_left(fold, target);
 
-	while (fold->frames_n && is_below(top_of(fold), target)) {
+	while (fold->frames_n > keep) {
 		/* Calls that were counted only are deeper still. */
 		r->reader_counts.unclosed += fold->beyond;
 		fold->beyond = 0;
@@ -240,6 +252,9 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 	switch (ap_special_subject(word)) {
 	case AP_SPECIAL_GAP:
 		fold->gap_ticks += value << AP_SPECIAL_UNIT_SHIFT;
+		return 0;
+	case AP_SPECIAL_ALTSTACK:
+		fold->alternate = ap_altstack_of(value);
 		return 0;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:

@@ -26,6 +26,7 @@ struct ap_fold {
 	uint64_t beyond; /* open calls on top of the frames that are counted only */
 	uint64_t gap_ticks;
 	uint64_t last_ticks;
+	struct ap_altstack alternate;
 };
 
 /** ap_fold_event() - fold one event. Return: 0 or -ENOMEM. */

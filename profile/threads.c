@@ -82,6 +82,8 @@ static int take_thread(struct ap_reader *r, uint32_t id, const struct ap_thread 
 	t->fold.gap_ticks = record->gap_ticks[AP_FOLD_GAP(record->fold)];
 	/* Event times are 48 bits wide: something near them must say which. */
 	t->fold.last_ticks = record->last_ticks ? record->last_ticks : record->start_ticks;
+	t->fold.alternate = (struct ap_altstack){record->alternate_start & 0x7ffffu,
+						 record->alternate_units & 0xfffffu};
 	to->tid = record->tid;
 	memcpy(to->name, record->name, sizeof(record->name));
 	to->live = record->state == AP_THREAD_LIVE;

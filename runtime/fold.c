@@ -155,14 +155,20 @@ static inline uint32_t frame_stack(const struct ap_frame *frame)
 	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
 }
 
+static struct ap_altstack alternate_of(const struct ap_thread *thread)
+{
+	return (struct ap_altstack){thread->alternate_start, thread->alternate_units};
+}
+
 /* A new call says that frames on top are gone: their exits never came. */
 static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64_t now)
 {
 	const uint32_t stack = ap_event_stack(event->word, event->time);
 	uint32_t keep = b->depth;
-	while (keep > 0 && ap_frame_verdict(frame_stack(&b->frames[keep - 1]),
-					    ap_event_site(b->frames[keep - 1].word), stack,
-					    ap_event_site(event->word)) == AP_FRAME_GONE)
+	const struct ap_altstack alternate = alternate_of(b->thread);
+	while (keep > 0 && ap_frame_verdict_with(&alternate, frame_stack(&b->frames[keep - 1]),
+						 ap_event_site(b->frames[keep - 1].word), stack,
+						 ap_event_site(event->word)) == AP_FRAME_GONE)
 		keep--;
 	b->thread->resyncs += b->depth - keep;
 	drop_frames(b, keep, now);
@@ -171,14 +177,15 @@ static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64
 /* An explicit word that all frames below a stack pointer are gone. */
 static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
 {
+	const uint32_t target = (uint32_t)target_units & 0x7ffffu;
+	const struct ap_altstack alternate = alternate_of(b->thread);
 	uint32_t keep = timed_depth(b);
-	while (keep > 0) {
-		const uint32_t up =
-			(uint32_t)(target_units - frame_stack(&b->frames[keep - 1])) & 0x7ffffu;
-		if (up == 0 || up > AP_UNWIND_MOST_UNITS)
-			break;
+	while (keep > 0 && frame_stack(&b->frames[keep - 1]) != target)
 		keep--;
-	}
+	if (keep == 0)
+		keep = timed_depth(b);
+	while (keep > 0 && ap_frame_jumped(&alternate, frame_stack(&b->frames[keep - 1]), target))
+		keep--;
 	if (keep < timed_depth(b))
 		drop_frames(b, keep, now);
 }
@@ -192,6 +199,10 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 		b->gap += value << AP_SPECIAL_UNIT_SHIFT;
 		b->gap_slot ^= 1;
 		b->thread->gap_ticks[b->gap_slot] = b->gap;
+		break;
+	case AP_SPECIAL_ALTSTACK:
+		b->thread->alternate_start = ap_altstack_of(value).start;
+		b->thread->alternate_units = ap_altstack_of(value).units;
 		break;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:

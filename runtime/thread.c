@@ -353,6 +353,7 @@ void ap_threads_freeze(struct ap_control *c)
 struct frames_copy {
 	uint32_t busy;
 	uint32_t depth;
+	struct ap_altstack alternate;
 	struct {
 		uint64_t word;
 		uint16_t stack;
@@ -379,6 +380,7 @@ static void copy_frames(const struct ap_control *c, const struct ap_thread *thre
 	const struct ap_frame *frames = ap_at(c, thread->frames);
 	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
 	depth = depth < thread->frames_max ? depth : thread->frames_max;
+	copy->alternate = (struct ap_altstack){thread->alternate_start, thread->alternate_units};
 	copy->depth = depth < COPIED_FRAMES ? depth : COPIED_FRAMES;
 	for (uint32_t i = 0; i < copy->depth; i++) {
 		copy->frames[i].word = frames[i].word;
@@ -456,6 +458,8 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 	}
 	struct frames_copy *copy = &copies[ap_fork_ready - 1];
 	uint32_t node = AP_ID_ROOT;
+	thread->alternate_start = copy->alternate.start;
+	thread->alternate_units = copy->alternate.units;
 	ap_fork_ready = 0;
 	prepared = false;
 	for (uint32_t i = 0; i < copy->depth; i++) {

@@ -37,6 +37,7 @@ enum ap_special {
 		1, /* value: ticks in units of 16 spent in a slow path since the event before */
 	AP_SPECIAL_UNWIND =
 		2, /* value: stack pointer >> 4 reached by longjmp; frames below it are gone */
+	AP_SPECIAL_ALTSTACK = 4, /* value: AP_ALTSTACK_VALUE: where handlers will run from now on */
 	AP_SPECIAL_CATCH = 3, /* value: stack pointer >> 4 of the frame that caught an exception */
 };
 
@@ -153,6 +154,60 @@ static inline enum ap_frame_verdict ap_frame_verdict(uint32_t frame_stack, uint3
 	if (up == 0)
 		return site == frame_site ? AP_FRAME_ALIVE : AP_FRAME_GONE;
 	return up <= AP_RESYNC_MOST_UNITS ? AP_FRAME_GONE : AP_FRAME_ALIVE;
+}
+
+/** A thread's alternate signal stack, in units of a stack pointer's 19 bits. units 0: none;
+ * AP_ALTSTACK_UNKNOWN: it cannot be told from the other one, nothing is concluded from stack pointers. */
+struct ap_altstack {
+	uint32_t start;
+	uint32_t units;
+};
+#define AP_ALTSTACK_UNKNOWN 0xfffffu
+#define AP_ALTSTACK_VALUE(start, units) ((uint64_t)(start) | (uint64_t)(units) << 19)
+
+static inline struct ap_altstack ap_altstack_of(uint64_t value)
+{
+	return (struct ap_altstack){(uint32_t)value & 0x7ffffu, (uint32_t)(value >> 19) & 0xfffffu};
+}
+
+static inline bool ap_altstack_known(const struct ap_altstack *alternate)
+{
+	return alternate->units && alternate->units <= 0x7ffffu;
+}
+
+static inline bool ap_altstack_holds(const struct ap_altstack *alternate, uint32_t stack)
+{
+	return ((stack - alternate->start) & 0x7ffffu) < alternate->units;
+}
+
+/** ap_frame_verdict_with() - ap_frame_verdict() in a thread with an alternate stack: a call there leaves the frames
+ * of the other stack alone; a call on the other stack says that the handler is gone. */
+static inline enum ap_frame_verdict ap_frame_verdict_with(const struct ap_altstack *alternate,
+							  uint32_t frame_stack, uint32_t frame_site,
+							  uint32_t stack, uint32_t site)
+{
+	if (alternate->units > 0x7ffffu)
+		return AP_FRAME_ALIVE;
+	const bool frame_there = ap_altstack_holds(alternate, frame_stack);
+	if (frame_there != ap_altstack_holds(alternate, stack))
+		return frame_there ? AP_FRAME_GONE : AP_FRAME_ALIVE;
+	return ap_frame_verdict(frame_stack, frame_site, stack, site);
+}
+
+/** ap_frame_jumped() - is a frame gone after an announced jump to @target (longjmp, catch)?
+ *
+ * For where no frame has exactly that stack pointer (its function moved it by alloca, or is not instrumented); where one
+ * has, what was called since is gone, wherever it lies. */
+static inline bool ap_frame_jumped(const struct ap_altstack *alternate, uint32_t frame_stack,
+				   uint32_t target)
+{
+	if (ap_altstack_known(alternate)) {
+		const bool frame_there = ap_altstack_holds(alternate, frame_stack);
+		if (frame_there != ap_altstack_holds(alternate, target))
+			return frame_there;
+	}
+	const uint32_t up = (target - frame_stack) & 0x7ffffu;
+	return up != 0 && up <= AP_UNWIND_MOST_UNITS;
 }
 
 #endif

@@ -352,8 +352,10 @@ struct ap_thread {
 	uint64_t inherited; /* frames taken over from the parent at a fork */
 	char name[16];
 	ap_ref torn_chunks; /* runtime's own: chunks that the thread keeps until its end; readers ignore it */
-	uint32_t reserved_torn;
-	uint64_t reserved[2];
+	uint32_t alternate_start; /* struct ap_altstack of spool/event.h */
+	uint32_t alternate_units;
+	uint32_t reserved_alternate;
+	uint64_t reserved;
 };
 
 /* ap_thread.fold: depth (open frames, also those beyond frames_max) : 32 | gap : 1 | position : 31.

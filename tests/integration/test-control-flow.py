@@ -88,6 +88,18 @@ def jumps(exe):
     assert report.quality["unmatched_exits"] == 0, report.quality
 
 
+@each("altstack", ["altstack.c"])
+def altstack(exe):
+    """handlers on an alternate stack, wherever it lies"""
+    for place in (-80, -17, -15, -2, 0, 2, 6, 15, 17, 40, 64):
+        report, _ = exact([exe, str(place % 128)])
+        quality = report.quality
+        assert quality["resyncs"] == 0 and quality["unmatched_exits"] == 0, (place, quality)
+        # The last handler jumps out of three frames: its own, what it interrupted, and who raised the signal.
+        assert quality["unclosed_frames"] == 2, (place, quality)
+        assert report.paths().get(("main", "inner")) == 1, (place, report.paths())
+
+
 @each("exceptions", ["exceptions.cc"])
 def exceptions(exe):
     """exceptions, thrown through frames, caught and thrown again"""
