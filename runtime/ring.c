@@ -125,9 +125,7 @@ static bool append_chunk(struct ap_control *c, struct ap_ctl *ctl, uint32_t slot
 static bool last_chunk_folded(const struct ap_control *c, const struct ap_thread *thread)
 {
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
-	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
-		0x7fffffffu;
+	const uint32_t done = ap_chunk_done(thread, chunk);
 	return thread->first_chunk == thread->last_chunk && done >= chunk->slots;
 }
 

@@ -84,7 +84,6 @@ struct ap_control {
 	uint32_t
 		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
 	uint32_t ending; /* the end was announced */
-	uint32_t frozen; /* no memory is taken any more */
 	uint32_t thread_scan;
 	uint32_t modules_lock; /* try-lock */
 	uint64_t usage_ticks;
@@ -99,7 +98,6 @@ struct ap_settings {
 	bool monitor;
 	bool monitor_now;
 	bool children;
-	bool start_off;
 	uint32_t chunk_max;  /* slots; for tests */
 	uint32_t lose_every; /* tests: events lost on purpose in the fold */
 	uint64_t memory;
@@ -107,7 +105,6 @@ struct ap_settings {
 	char dir[512];
 	char output[1024];
 	char ignored[2048]; /* "key: why" lines */
-	char notes[512];
 };
 
 /** The runtime, in one place. */
@@ -142,6 +139,13 @@ static inline void *ap_at(const struct ap_control *c, ap_ref ref)
 static inline ap_ref ap_ref_of(const struct ap_control *c, const void *p)
 {
 	return (ap_ref)(((const char *)p - c->base) / AP_REF_UNIT);
+}
+
+/** ap_chunk_done() - slots of @chunk that the position has passed; may be more than it has. */
+static inline uint32_t ap_chunk_done(const struct ap_thread *thread, const struct ap_chunk *chunk)
+{
+	return (AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
+	       0x7fffffffu;
 }
 
 /* clock.c */

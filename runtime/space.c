@@ -183,8 +183,6 @@ static bool back_up_to(struct ap_control *c, uint64_t end)
 	uint64_t ready = __atomic_load_n(&h->alloc_ready, __ATOMIC_RELAXED);
 	if (end <= ready)
 		return true;
-	if (c->frozen)
-		return false;
 	const uint64_t step = ready < (1u << 20) ? STEP_MIN : STEP_MAX;
 	uint64_t want = (end + step - 1) & ~(step - 1);
 	if (want > c->cap)

@@ -102,7 +102,6 @@ static void write_texts(struct ap_control *c)
 	h->cwd = ap_space_text(c, path);
 	h->output = ap_space_text(c, s->output);
 	h->options_ignored = ap_space_text(c, s->ignored);
-	h->notes = ap_space_text(c, s->notes);
 }
 
 static void write_identity(struct ap_control *c)

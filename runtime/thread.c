@@ -314,9 +314,7 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const uint32_t used =
 		(uint32_t)((thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event));
-	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
-		0x7fffffffu;
+	const uint32_t done = ap_chunk_done(thread, chunk);
 	const bool whole = thread->first_chunk == thread->last_chunk && done >= used &&
 			   !AP_FOLD_DEPTH(thread->fold);
 	thread->end_ticks = ap_ticks();
@@ -368,9 +366,7 @@ static bool settled(const struct ap_control *c, const struct ap_thread *thread)
 {
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
-	const uint32_t done =
-		(AP_FOLD_POSITION(thread->fold) - (uint32_t)AP_CHUNK_BASE(chunk->lap_base)) &
-		0x7fffffffu;
+	const uint32_t done = ap_chunk_done(thread, chunk);
 	return thread->first_chunk == thread->last_chunk && (done >= used || done >= chunk->slots);
 }
 
