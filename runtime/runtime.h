@@ -63,6 +63,8 @@ static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_
 /** The calling thread's control; points to an empty one before its first event and after its end. */
 extern __thread struct ap_ctl *ap_self __attribute__((tls_model("initial-exec")));
 extern struct ap_ctl ap_no_ctl;
+/** On which stack the calling thread is: a fiber's id, 0 for its own. */
+extern __thread uint32_t ap_fiber_now __attribute__((tls_model("initial-exec")));
 /** Set by a fork prepared through pthread_atfork: 1 + which copy of the thread's open frames is the child's. */
 extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
 
@@ -85,7 +87,10 @@ struct ap_control {
 		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
 	uint32_t ending; /* the end was announced */
 	uint32_t thread_scan;
-	uint32_t modules_lock; /* try-lock */
+	uint32_t modules_lock;	   /* try-lock */
+	uint32_t fiber_lock;	   /* of making records of fibers; looking them up needs none */
+	ap_ref fiber_buckets;	   /* ids of the first fibers with a hash */
+	uint64_t fiber_bytes_most; /* of a fiber's stack */
 	uint64_t usage_ticks;
 	uint64_t pair_ticks;
 };
@@ -256,8 +261,9 @@ void ap_record(uint64_t word, uint64_t time);
 void ap_record_special(enum ap_special subject, uint64_t value);
 /** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
 void ap_record_gap(uint64_t since);
-/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too. */
-void ap_flush(bool leave);
+/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too.
+ * Return: is there nothing left to fold? False when no shard was free. */
+bool ap_flush(bool leave);
 
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
@@ -270,13 +276,28 @@ void ap_chunk_free(struct ap_control *c, ap_ref chunk);
  * ap_chunk_kept() - use one of those again. Return: 0 when there is none of @slots or more. */
 void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref chunk);
 ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots);
-bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread);
+/** ap_frames_grow() - twice the room for open frames of a stack. Return: false at the limit or without memory. */
+bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most);
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
 /** ap_fork_prepare(), ap_fork_parent(), ap_fork_child() - around a fork: what the child will inherit. */
 void ap_fork_prepare(void);
 void ap_fork_parent(void);
 void ap_fork_child(void);
 void ap_threads_freeze(struct ap_control *c);
+
+/* fiber.c: any thread; nothing here may be called by a hook */
+struct ap_fiber *ap_fiber_at(const struct ap_control *c, uint32_t id);
+/** ap_fiber_made() - a context was made that will run on this stack. */
+void ap_fiber_made(uint64_t start, uint64_t bytes);
+/** ap_fiber_of_stack() - the fiber on whose stack this is; 0: none that was made known. */
+uint32_t ap_fiber_of_stack(uint64_t stack_pointer);
+/** ap_fiber_first_time() - is this the first to go on to a context that was made? Says so once. */
+bool ap_fiber_first_time(uint32_t id);
+/** ap_fiber_switch() - the thread is about to go on on another stack; 0: its own. */
+void ap_fiber_switch(uint32_t id);
+/** ap_fiber_switch_to_key(), ap_fiber_end_key() - the same for fibers that the program names by a number. */
+void ap_fiber_switch_to_key(uint64_t key);
+void ap_fiber_end_key(uint64_t key);
 
 /* start.c */
 /** ap_start() - bring the runtime up in this process, once. Return: is it on? */

@@ -13,6 +13,7 @@
 #include "runtime/sys.h"
 
 #define FIRST_FRAMES 16u
+#define FEWEST_FRAMES 4u   /* of a fiber: there may be many */
 #define KEEP_RECORDS 1024u /* records of ended threads are kept for the report up to this many */
 #define SCAN_STEP 64u
 
@@ -117,23 +118,23 @@ static ap_ref frames_new(struct ap_control *c, uint32_t frames)
 	return ref ? ref : ap_space_alloc(c, (uint64_t)frames * sizeof(struct ap_frame));
 }
 
-/** ap_frames_grow() - twice the room for open frames. Return: false at the limit or without memory. */
-bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread)
+bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most)
 {
-	const uint32_t frames = thread->frames_max * 2;
-	if (frames > AP_MAX_FRAMES)
+	const uint32_t wanted = *most ? *most * 2 : FEWEST_FRAMES;
+	if (wanted > AP_MAX_FRAMES)
 		return false;
-	const ap_ref ref = frames_new(c, frames);
+	const ap_ref ref = frames_new(c, wanted);
 	if (!ref)
 		return false;
-	const struct ap_frame *from = ap_at(c, thread->frames);
+	const struct ap_frame *from = ap_at(c, *frames);
 	struct ap_frame *into = ap_at(c, ref);
-	for (uint32_t i = 0; i < thread->frames_max; i++)
+	for (uint32_t i = 0; i < *most; i++)
 		into[i] = from[i];
-	const ap_ref old = thread->frames;
-	__atomic_store_n(&thread->frames, ref, __ATOMIC_RELEASE);
-	__atomic_store_n(&thread->frames_max, frames, __ATOMIC_RELEASE);
-	push(c, &c->free_frames[list_of(frames / 2)], old);
+	const ap_ref old = *frames;
+	__atomic_store_n(frames, ref, __ATOMIC_RELEASE);
+	__atomic_store_n(most, wanted, __ATOMIC_RELEASE);
+	if (old)
+		push(c, &c->free_frames[list_of(wanted / 2)], old);
 	return true;
 }
 
@@ -304,6 +305,9 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	ctl->thread = thread;
 	ctl->cpu_start_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	publish(c, ctl);
+	if (ap_fiber_now)
+		ap_record(ap_special_make_word(AP_SPECIAL_FIBER, ap_fiber_now, 0),
+			  time & AP_EVENT_TIME_MASK);
 	return true;
 }
 
@@ -373,9 +377,12 @@ static bool settled(const struct ap_control *c, const struct ap_thread *thread)
 static void copy_frames(const struct ap_control *c, const struct ap_thread *thread,
 			struct frames_copy *copy)
 {
-	const struct ap_frame *frames = ap_at(c, thread->frames);
+	const uint32_t fiber = thread->fiber[AP_FOLD_GAP(thread->fold)];
+	const struct ap_fiber *f = fiber && fiber != AP_FIBER_LOST ? ap_fiber_at(c, fiber) : NULL;
+	const struct ap_frame *frames = ap_at(c, f ? f->frames : thread->frames);
+	const uint32_t most = f ? f->frames_max : fiber ? 0 : thread->frames_max;
 	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
-	depth = depth < thread->frames_max ? depth : thread->frames_max;
+	depth = depth < most ? depth : most;
 	copy->alternate = (struct ap_altstack){thread->alternate_start, thread->alternate_units};
 	copy->depth = depth < COPIED_FRAMES ? depth : COPIED_FRAMES;
 	for (uint32_t i = 0; i < copy->depth; i++) {
@@ -447,6 +454,8 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 {
 	if (!(c->header->flags & AP_SPOOL_FORKED))
 		return;
+	if (c->header->threads == 1)
+		ap_fiber_now = 0; /* an id of the parent's */
 	if (!ap_fork_ready) {
 		if (c->header->threads == 1 && !prepared)
 			inherit_root(c, thread);
@@ -459,7 +468,8 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 	ap_fork_ready = 0;
 	prepared = false;
 	for (uint32_t i = 0; i < copy->depth; i++) {
-		if (i >= thread->frames_max && !ap_frames_grow(c, thread))
+		if (i >= thread->frames_max &&
+		    !ap_frames_grow(c, &thread->frames, &thread->frames_max))
 			break;
 		struct ap_frame *frame = (struct ap_frame *)ap_at(c, thread->frames) + i;
 		const uint64_t address = ap_event_address(copy->frames[i].word);

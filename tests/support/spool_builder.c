@@ -333,7 +333,7 @@ void ap_builder_folded(struct ap_builder *b, uint32_t thread, uint64_t folded, u
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 
 	t->folded = folded;
-	t->torn = torn;
+	t->torn = (uint32_t)torn;
 	t->fold = AP_FOLD(AP_FOLD_DEPTH(t->fold), AP_FOLD_GAP(t->fold), folded + torn);
 }
 
