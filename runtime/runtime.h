@@ -76,7 +76,10 @@ struct ap_control {
 	uint32_t pid;
 	char *base; /* the spool */
 	struct ap_spool_header *header;
-	uint64_t cap;
+	uint64_t cap;	      /* bytes that may be handed out */
+	uint64_t file_bytes;  /* what the cap can grow to */
+	uint32_t threads_now; /* that record */
+	uint32_t threads_most;
 	uint32_t
 		registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
 	uint32_t cache_epoch; /* counted up when modules went away */
@@ -196,6 +199,12 @@ void ap_limits_read(struct ap_limits *limits);
 int ap_space_create(struct ap_control *c);
 /** ap_space_alloc() - @bytes of zeroed spool, 64-byte aligned. Return: 0 when there is no more. */
 ap_ref ap_space_alloc(struct ap_control *c, uint64_t bytes);
+/** ap_space_grant_thread() - a thread begins to record: beyond AP_MANY_THREADS that live at one time the cap grows by
+ * AP_THREAD_GRANT a thread, and rings begin small. ap_space_thread_over() - it records no more. */
+void ap_space_grant_thread(struct ap_control *c);
+void ap_space_thread_over(struct ap_control *c);
+#define AP_MANY_THREADS 1024u
+#define AP_THREAD_GRANT 1024u
 /** ap_space_pressure() - share of the cap in use, 0..256. */
 uint32_t ap_space_pressure(const struct ap_control *c);
 void ap_space_degrade(struct ap_control *c, uint64_t what);

@@ -13,7 +13,7 @@
 #include "runtime/sys.h"
 
 #define FIRST_FRAMES 16u
-#define FEWEST_FRAMES 4u   /* of a fiber: there may be many */
+#define FEWEST_FRAMES 4u   /* of fibers, and of threads where there are very many */
 #define KEEP_RECORDS 1024u /* records of ended threads are kept for the report up to this many */
 #define SCAN_STEP 64u
 
@@ -228,21 +228,25 @@ static void read_name(struct ap_thread *thread)
 
 struct ring {
 	ap_ref frames;
+	uint32_t frames_max;
 	ap_ref chunk;
 };
 
 static void put_back(struct ap_control *c, const struct ring *ring)
 {
 	if (ring->frames)
-		push(c, &c->free_frames[list_of(FIRST_FRAMES)], ring->frames);
+		push(c, &c->free_frames[list_of(ring->frames_max)], ring->frames);
 	if (ring->chunk)
 		ap_chunk_free(c, ring->chunk);
 }
 
 static bool take_ring(struct ap_control *c, struct ring *ring)
 {
-	ring->frames = frames_new(c, FIRST_FRAMES);
-	ring->chunk = ring->frames ? ap_chunk_new(c, AP_CHUNK_MIN_SLOTS, 0) : 0;
+	const bool many = __atomic_load_n(&c->threads_now, __ATOMIC_RELAXED) >= AP_MANY_THREADS;
+	const uint32_t slots = many ? AP_CHUNK_MIN_SLOTS : AP_CHUNK_FIRST_SLOTS;
+	ring->frames_max = many ? FEWEST_FRAMES : FIRST_FRAMES;
+	ring->frames = frames_new(c, ring->frames_max);
+	ring->chunk = ring->frames ? ap_chunk_new(c, slots, 0) : 0;
 	if (!ring->chunk)
 		put_back(c, ring);
 	return ring->chunk != 0;
@@ -256,7 +260,7 @@ static void give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t i
 	chunk->thread = id;
 	chunk->lap_base = AP_CHUNK_LAP_BASE(lap, 0);
 	thread->frames = ring->frames;
-	thread->frames_max = FIRST_FRAMES;
+	thread->frames_max = ring->frames_max;
 	thread->cursor = (uint64_t)(chunk + 1);
 	thread->first_chunk = thread->last_chunk = ring->chunk;
 }
@@ -284,15 +288,18 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	const uint64_t now = ap_ticks();
 	uint32_t id = 0;
 	struct ring ring;
-	if (!take_ring(
-		    c,
-		    &ring)) /* before the record: this comes again at every event that finds no memory */
-		return false;
-	struct ap_thread *thread = reuse_record(c, &id);
-	if (!thread)
-		thread = new_record(c, &id);
+	struct ap_thread *thread = NULL;
+	ap_space_grant_thread(c);
+	/* Before the record: this comes again at every event that finds no memory. */
+	if (take_ring(c, &ring)) {
+		thread = reuse_record(c, &id);
+		if (!thread)
+			thread = new_record(c, &id);
+		if (!thread)
+			put_back(c, &ring);
+	}
 	if (!thread) {
-		put_back(c, &ring);
+		ap_space_thread_over(c);
 		return false;
 	}
 	struct ap_ctl *ctl = &ap_runtime.ctls[id];
@@ -335,6 +342,7 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 		thread->frames = 0;
 		thread->frames_max = 0;
 	}
+	ap_space_thread_over(c);
 	__atomic_store_n(&thread->state, AP_THREAD_ENDED, __ATOMIC_RELEASE);
 }
 

@@ -171,7 +171,7 @@ struct ap_spool_header {
 	uint32_t byte_order;
 	uint32_t header_bytes; /* sizeof(struct ap_spool_header) */
 	uint32_t clock_kind;   /* enum ap_clock_kind */
-	uint64_t size_bytes;   /* of the file: the memory cap */
+	uint64_t size_bytes;   /* of the file: what the memory cap can grow to */
 	uint64_t map_address;  /* where the program maps the file; cursors are addresses */
 
 	/* Allocator: bytes handed out and bytes known to be backed by memory. */
@@ -267,6 +267,7 @@ struct ap_spool_header {
 
 	uint32_t fibers;     /* ids handed out; 0 is no fiber: the thread's own stack */
 	ap_ref fiber_blocks; /* AP_FIBER_BLOCKS -> struct ap_fiber[AP_FIBERS_PER_BLOCK]; 0: no fibers */
+	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
 };
 
 enum ap_spool_flags {
@@ -430,7 +431,8 @@ struct ap_chunk {
 #define AP_CHUNK_LAP(x) ((uint32_t)(x)&3u)
 #define AP_CHUNK_BASE(x) ((x) >> 2)
 #define AP_CHUNK_LAP_BASE(lap, base) (((uint64_t)(base) << 2) | (lap))
-#define AP_CHUNK_MIN_SLOTS 64u	 /* 1 KiB */
+#define AP_CHUNK_MIN_SLOTS 16u /* where threads are very many; 64 (1 KiB) else */
+#define AP_CHUNK_FIRST_SLOTS 64u
 #define AP_CHUNK_MAX_SLOTS 4096u /* 64 KiB */
 
 /** Counters of one node in one shard. Line 0: calls without calls of their own; line 1: all others. */

@@ -95,6 +95,7 @@ static void init_header(struct ap_spool_header *h)
 	h->header_bytes = sizeof(*h);
 	h->clock_kind = AP_CLOCK_MONOTONIC;
 	h->size_bytes = SIZE;
+	h->cap_bytes = SIZE;
 	h->map_address = MAP_ADDRESS;
 	h->alloc_next = 4096;
 	h->pid = 0x7ffffff0; /* above any pid_max: nobody */
@@ -385,7 +386,7 @@ struct ap_event *ap_builder_slot(struct ap_builder *b, uint32_t thread)
 	struct ap_chunk *chunk = t->last_chunk ? ap_builder_at(b, t->last_chunk) : NULL;
 
 	if (!chunk || t->cursor == address_of(b, (struct ap_event *)(chunk + 1) + chunk->slots)) {
-		chunk = ap_builder_chunk(b, thread, AP_CHUNK_MIN_SLOTS);
+		chunk = ap_builder_chunk(b, thread, AP_CHUNK_FIRST_SLOTS);
 	}
 	struct ap_event *events = (struct ap_event *)(chunk + 1);
 	struct ap_event *slot = events + (t->cursor - address_of(b, events)) / sizeof(*events);
