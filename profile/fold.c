@@ -212,11 +212,14 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 }
 
 /* longjmp and catch say which frame goes on. Return: frames that are left, by the rules of ap_frame_jumped(). */
-static size_t frames_left(const struct ap_fold *fold, uint32_t target)
+static size_t frames_left(const struct ap_fold *fold, uint32_t target, bool jumped)
 {
 	size_t keep = fold->stack.frames_n;
 	while (keep > 0 && frame_stack(&fold->stack.frames[keep - 1]) != target) {
 		keep--;
+	}
+	while (jumped && keep > 1 && frame_stack(&fold->stack.frames[keep - 2]) == target) {
+		keep--; /* inlined into the function that is jumped to */
 	}
 	if (keep == 0) {
 		keep = fold->stack.frames_n;
@@ -228,10 +231,10 @@ static size_t frames_left(const struct ap_fold *fold, uint32_t target)
 	return keep;
 }
 
-static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target)
+static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target, bool jumped)
 {
 	const uint64_t now = fold->last_ticks - fold->gap_ticks;
-	const size_t keep = frames_left(fold, target);
+	const size_t keep = frames_left(fold, target, jumped);
 
 	while (fold->stack.frames_n > keep) {
 		/* Calls that were counted only are deeper still. */
@@ -336,7 +339,8 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 		return 0;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:
-		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu);
+		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu,
+				 ap_special_subject(word) == AP_SPECIAL_UNWIND);
 	case AP_SPECIAL_FIBER:
 		switch_to(r, fold, value);
 		return 0;

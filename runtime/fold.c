@@ -181,13 +181,16 @@ static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64
 	drop_frames(b, keep, now);
 }
 
-/* An explicit word that all frames below a stack pointer are gone. */
-static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
+/* An explicit word that all frames below a stack pointer are gone. @jumped: by longjmp: no function that sets its target
+ * is inlined, so frames with its stack pointer that are not the outermost one were inlined into it, and are gone. */
+static void unwind_to(struct batch *b, uint64_t target_units, bool jumped, uint64_t now)
 {
 	const uint32_t target = (uint32_t)target_units & 0x7ffffu;
 	const struct ap_altstack alternate = alternate_of(b->thread);
 	uint32_t keep = timed_depth(b);
 	while (keep > 0 && frame_stack(&b->frames[keep - 1]) != target)
+		keep--;
+	while (jumped && keep > 1 && frame_stack(&b->frames[keep - 2]) == target)
 		keep--;
 	if (keep == 0)
 		keep = timed_depth(b);
@@ -340,7 +343,8 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 		break;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:
-		unwind_to(b, value, time - b->gap);
+		unwind_to(b, value, ap_special_subject(event->word) == AP_SPECIAL_UNWIND,
+			  time - b->gap);
 		break;
 	case AP_SPECIAL_FIBER:
 		switch_to(b, (uint32_t)value, time, AP_FOLD_POSITION(b->thread->fold) + 1);

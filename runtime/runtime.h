@@ -6,6 +6,7 @@
 #ifndef AP_RUNTIME_RUNTIME_H
 #define AP_RUNTIME_RUNTIME_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -337,6 +338,9 @@ bool ap_recorded_anything(const struct ap_control *c);
 /* signals.c */
 uint64_t ap_signals_block(void);
 void ap_signals_restore(uint64_t mask);
+/** ap_altstack_value() - what an event says of the alternate stack @stack (a stack_t) of the calling thread. */
+uint64_t ap_altstack_value(const stack_t *stack);
+struct ap_altstack ap_altstack_now(void);
 uint32_t ap_gettid(void);
 uint32_t ap_getpid(void);
 

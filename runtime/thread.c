@@ -280,6 +280,14 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 		pthread_setspecific(ap_runtime.key - 1, ctl);
 }
 
+/* It may have been set before the thread's first event, or by a bare system call. */
+static void read_alternate(struct ap_thread *thread)
+{
+	const struct ap_altstack alternate = ap_altstack_now();
+	thread->alternate_start = alternate.start;
+	thread->alternate_units = alternate.units;
+}
+
 /** ap_thread_register() - give the calling thread a ring; ap_self then points to it.
  * @time: stamp of its first event, which lies before this call.
  * Slow path. Return: was there memory? */
@@ -307,6 +315,7 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
 	give_ring(c, thread, id, &ring);
+	read_alternate(thread);
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
 	ctl->thread = thread;
