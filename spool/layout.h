@@ -267,6 +267,8 @@ struct ap_spool_header {
 
 	uint32_t fibers;     /* ids handed out; 0 is no fiber: the thread's own stack */
 	ap_ref fiber_blocks; /* AP_FIBER_BLOCKS -> struct ap_fiber[AP_FIBERS_PER_BLOCK]; 0: no fibers */
+	uint64_t
+		folds_resumed; /* that somebody had left in the middle: each may have counted a step twice */
 	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
 };
 
