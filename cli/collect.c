@@ -379,6 +379,7 @@ static void collect_last(struct ap_collect *collect, const struct ap_store *stor
 
 	if (!entry->readable) {
 		ap_complain("cannot read '%s': %s", entry->path, entry->error.text);
+		ap_store_log(entry->path, "cannot read the spool: %s", entry->error.text);
 		(void)ap_tree_add(&collect->tree, entry->path, AP_TREE_FAILED, NULL);
 		collect->failed++;
 	} else if (entry->alive && !is_replaced(store, entry)) {

@@ -113,13 +113,15 @@ int ap_merge_link(struct ap_profile *p, const struct ap_merge_kin *kin, size_t k
 	if (!all) {
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++) {
-		const size_t k = i - p->processes_n;
-		all[i] =
-			i < p->processes_n
-				? (struct known){p->processes[i].pid, p->processes[i].ppid,
-						 p->processes[i].start_unix_ns, (int32_t)i}
-				: (struct known){kin[k].pid, kin[k].ppid, kin[k].start_unix_ns, -1};
+	for (size_t i = 0; i < p->processes_n; i++) {
+		const struct ap_profile_process_row *row = &p->processes[i];
+		all[i] = (struct known){row->pid, row->ppid, row->start_unix_ns, (int32_t)i};
+	}
+	for (size_t k = 0; k < kin_n; k++) {
+		/* What the root was, before or after it recorded something, is the root. */
+		const int32_t row = kin[k].pid == p->process.pid ? 0 : -1;
+		all[p->processes_n + k] =
+			(struct known){kin[k].pid, kin[k].ppid, kin[k].start_unix_ns, row};
 	}
 	qsort(all, n, sizeof(*all), by_pid);
 	for (size_t i = 0; i < p->processes_n; i++) {

@@ -606,6 +606,19 @@ START_TEST(who_recorded_nothing_still_links)
 }
 END_TEST
 
+START_TEST(what_the_root_was_is_the_root)
+{
+	static const struct ap_merge_kin kin[] = {{10, 1, START + 3}};
+	const struct ap_merge_end how = {.kin = kin, .kin_n = 1};
+	struct ap_profile_process_row rows[] = {row(20, 10, 5), row(21, 10, 2)};
+
+	merge_rows(rows, 2, &how);
+	ck_assert_int_eq(parent_of(20, 5), 10);
+	ck_assert_int_eq(parent_of(21, 2), 10);
+	ck_assert_int_eq(parent_of(10, 0), -1);
+}
+END_TEST
+
 START_TEST(circles_are_broken)
 {
 	struct ap_profile_process_row rows[] = {row(20, 21, 5), row(21, 20, 5), row(22, 22, 6)};
@@ -830,6 +843,7 @@ static Suite *suite(void)
 	tcase_add_test(rows, what_an_exec_replaced_is_the_parent);
 	tcase_add_test(rows, a_pid_that_was_used_again_is_two_processes);
 	tcase_add_test(rows, who_recorded_nothing_still_links);
+	tcase_add_test(rows, what_the_root_was_is_the_root);
 	tcase_add_test(rows, circles_are_broken);
 	tcase_add_test(rows, a_root_that_recorded_nothing_names_the_whole);
 	tcase_add_test(rows, the_end_is_that_of_the_last_program_of_the_root);
