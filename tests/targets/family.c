@@ -156,19 +156,22 @@ static UNTRACED int by_become(int n)
 	return 9;
 }
 
-/* Outlives us, in a session of its own and without a descriptor, until a file "stop" is there. */
+/* Outlives us, in a session of its own and without a descriptor, until a file "stop" is there. We end when it has
+ * made its calls. */
 static UNTRACED int by_daemon(int n)
 {
 	struct stat st;
-	const pid_t pid = fork();
+	char done;
+	int fds[2];
+	const pid_t pid = pipe(fds) ? -1 : fork();
 	if (pid)
-		return reap(pid);
+		return pid < 0 || reap(pid) || read(fds[0], &done, 1) != 1;
 	setsid();
-	if (fork()) {
-		usleep(1); /* nothing is called here */
+	if (fork())
 		_exit(0);
-	}
 	life(0, 0, 300 + n);
+	if (write(fds[1], "", 1) != 1)
+		_exit(9);
 	close_range(0, ~0u, 0);
 	for (int i = 0; i < 3000 && stat("stop", &st) < 0; i++)
 		usleep(10000);
