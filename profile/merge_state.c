@@ -31,8 +31,11 @@ static int grow(void **array, size_t size, size_t room)
 {
 	void *bigger = reallocarray(*array, room, size);
 
-	*array = bigger ? bigger : *array;
-	return bigger ? 0 : -ENOMEM;
+	if (!bigger) {
+		return -ENOMEM;
+	}
+	*array = bigger;
+	return 0;
 }
 
 static void clear_new(struct ap_profile *p, size_t functions_room, size_t nodes_room)
@@ -146,16 +149,15 @@ static void cut_stack(struct ap_merge *merge, struct ap_profile_thread *thread)
 	memmove(thread->open + 1, thread->open + thread->open_n - (OPEN_MOST - 1),
 		(OPEN_MOST - 1) * sizeof(*thread->open));
 	thread->open_n = OPEN_MOST;
-	struct ap_profile_open_call *less =
-		reallocarray(thread->open, OPEN_MOST, sizeof(*thread->open));
-	thread->open = less ? less : thread->open;
+	/* Less of it cannot be had only for want of memory: then it stays. */
+	(void)grow((void **)&thread->open, sizeof(*thread->open), OPEN_MOST);
 }
 
 int ap_merge_thread(struct ap_merge *merge, const struct ap_profile_thread *thread)
 {
 	struct ap_profile *p = merge->profile;
 
-	if (p->threads_n >= 2 * AP_PROFILE_THREADS_MOST) {
+	if (p->threads_n >= 2 * (size_t)AP_PROFILE_THREADS_MOST) {
 		ap_merge_cut_threads(merge);
 	}
 	if (p->threads_n == merge->threads_room) {

@@ -64,6 +64,6 @@ bool ap_merge_before(const struct ap_merge *merge, const struct ap_profile_proce
 /** ap_merge_cut_threads() - leave only those that may be listed. */
 void ap_merge_cut_threads(struct ap_merge *merge);
 /** ap_merge_link() - find every row's parent. Return: 0 or -ENOMEM. */
-int ap_merge_link(struct ap_profile *profile, const struct ap_merge_kin *kin, size_t kin_n);
+int ap_merge_link(struct ap_profile *p, const struct ap_merge_kin *kin, size_t kin_n);
 
 #endif

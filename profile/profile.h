@@ -165,22 +165,22 @@ struct ap_profile_quality {
 
 /** A process of the profile: a program that a process ran. An exec begins another. */
 struct ap_profile_process_row {
-	uint32_t pid, ppid;
-	int32_t parent; /* index of what made it, or of what it was before an exec; -1 unknown or none */
 	char *exe;
 	uint64_t spool_id, parent_spool_id;
 	uint64_t start_unix_ns;
 	uint64_t duration_ns;
-	enum ap_profile_end end;
-	int signal;
-	int exit_status;
 	uint64_t cpu_ns;
 	uint64_t calls;
 	uint64_t threads; /* that recorded something */
 	uint64_t attempted, folded, pending, dropped;
 	uint64_t max_rss_bytes;
 	uint64_t processes; /* 1; of rows that were summed, how many they were */
-	bool elsewhere;	    /* its calls are not in this profile: it has a report of its own */
+	uint32_t pid, ppid;
+	int32_t parent; /* index of what made it, or of what it was before an exec; -1 unknown or none */
+	enum ap_profile_end end;
+	int signal;
+	int exit_status; /* -1 unknown */
+	bool elsewhere;	 /* its calls are not in this profile: it has a report of its own */
 };
 
 /* Processes and threads that a merged profile lists; the further ones are summed. */

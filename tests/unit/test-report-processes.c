@@ -90,7 +90,7 @@ START_TEST(the_busiest_twenty_are_shown_the_others_counted)
 		struct ap_profile_process_row *row =
 			report_fixture_process(&fx, 5000 + i, 1, "/usr/bin/worker");
 		row->calls = 100;
-		row->cpu_ns = (i + 1) * MS;
+		row->cpu_ns = (uint64_t)(i + 1) * MS;
 	}
 	fx.profile.more =
 		(struct ap_profile_process_row){.processes = 7, .calls = 1000, .cpu_ns = 3 * MS};
@@ -172,7 +172,7 @@ START_TEST(findings_speak_of_the_processes)
 	report_fixture_tree(&fx);
 	fx.profile.process.cpu_ns = 2 * fx.profile.process.duration_ns;
 	fx.profile.process.max_rss_bytes = fx.profile.processes[1].max_rss_bytes =
-		(1u << 30) / 100 * 97;
+		1041529569u /* of 1 GiB */;
 	const struct ap_finding *finding = report_fixture_finding(&fx, "cpu_high");
 	ck_assert_ptr_nonnull(finding);
 	ck_assert_str_eq(finding->message,
