@@ -111,6 +111,15 @@ def killed():
     assert {row["end"] for row in tree.rows[1:]} <= {"killed", "signal"}, tree.rows
 
 
+@ap.case("a command that is killed: the report has its end, and its children's calls")
+def root_killed():
+    tree = Tree("sh", "-c", "%s fork 2 $$; kill -9 $$" % build(), status=137)
+    assert tree.report.process["end"] == "signal" and tree.report.process["signal"] == 9
+    assert [row["end"] for row in tree.rows] == ["signal", "exit", "exit", "exit"], tree.rows
+    assert [row["parent"] for row in tree.rows] == [None, 0, 1, 1], tree.rows
+    tree.run.assert_counts(tree.report)
+
+
 @ap.case("exec after exec: the same process, a row for each program")
 def became():
     tree = Tree(build(), "become", "4").assert_same(5)
