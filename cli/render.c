@@ -52,14 +52,20 @@ static int work(void *arg)
 	return 0; /* the child's memory goes with it */
 }
 
+static uint64_t size_of(const struct ap_load *load)
+{
+	struct stat st;
+
+	if (load->tree) {
+		return ap_tree_bytes(load->tree);
+	}
+	return stat(load->spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
 /* A second time without symbols when the first child died. Return: as of ap_guard_run(). */
 static int run_job(struct job *job)
 {
-	struct stat st = {0};
-
-	(void)stat(job->what->load.spool, &st);
-	const struct ap_guard_limits limits = {.extra_memory_bytes =
-						       (uint64_t)st.st_blocks * 512 * 4};
+	const struct ap_guard_limits limits = {.extra_memory_bytes = size_of(&job->what->load) * 4};
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {
 		return r;
@@ -76,7 +82,8 @@ static void complain_of(const struct job *job, int r)
 	const ssize_t n = r > 0 ? pread(job->error_fd, why, sizeof(why) - 1, 0) : 0;
 
 	why[n > 0 ? n : 0] = 0;
-	ap_complain("cannot read '%s': %s", job->what->load.spool,
+	ap_complain("cannot read '%s': %s",
+		    job->what->load.tree ? "what was merged" : job->what->load.spool,
 		    n > 0 ? why : "the reporter died");
 }
 

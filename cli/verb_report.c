@@ -12,7 +12,7 @@
 struct values {
 	const char *dir, *debug_dir, *output, *callers, *callees;
 	unsigned sort, top, tree;
-	bool json, threads, debuginfod, remove;
+	bool json, threads, debuginfod, remove, merge;
 };
 
 /* In the order of enum ap_report_sort. */
@@ -28,8 +28,9 @@ static const struct ap_option options[] = {
 	 "self, total, calls, avg, p99, max or name", sorts},
 	{"top", 't', AP_OPTION_NUMBER, AT(top), "N", "rows of the function table (20; 0: default)",
 	 NULL},
-	{"thread", 'T', AP_OPTION_FLAG, AT(threads), NULL, "every thread, not only the busiest",
-	 NULL},
+	{"thread", 'T', AP_OPTION_FLAG, AT(threads), NULL,
+	 "every thread and process, not only the busiest", NULL},
+	{"merge", 'm', AP_OPTION_FLAG, AT(merge), NULL, "one report of all of them", NULL},
 	{"callers", 0, AP_OPTION_TEXT, AT(callers), "FUNCTION", "only the callers of a function",
 	 NULL},
 	{"callees", 0, AP_OPTION_TEXT, AT(callees), "FUNCTION", "only what a function calls", NULL},
@@ -91,6 +92,83 @@ static int report_one(const struct values *values, const struct ap_store_entry *
 	return r;
 }
 
+static int remove_dead(const struct ap_store *store)
+{
+	int worst = 0;
+
+	for (size_t i = 0; i < store->n; i++) {
+		const int r = store->entries[i].readable && !store->entries[i].alive
+				      ? ap_store_discard(store->entries[i].path)
+				      : 0;
+		if (r < 0) {
+			ap_complain("cannot remove '%s': %s", store->entries[i].path, strerror(-r));
+			worst = r;
+		}
+	}
+	return worst;
+}
+
+/* Return: 0, or -1 when one could not be read; the others are merged all the same. */
+static int merge_all(const struct ap_store *store, struct ap_tree *tree)
+{
+	int worst = 0;
+
+	for (size_t i = 0; i < store->n; i++) {
+		const struct ap_store_entry *entry = &store->entries[i];
+		if (!entry->readable) {
+			ap_spools_complain(entry);
+			worst = -1;
+		} else if (ap_tree_add(tree, entry->path, AP_TREE_WAITS, NULL) < 0) {
+			return -1;
+		}
+	}
+	ap_tree_merge(tree);
+	for (size_t i = 0; i < tree->spools_n; i++) {
+		if (tree->spools[i].state == AP_TREE_FAILED) {
+			ap_complain("cannot read '%s': %s", tree->spools[i].path,
+				    tree->spools[i].problem);
+			worst = -1;
+		}
+	}
+	return worst;
+}
+
+static int report_merged(const struct values *values, const struct ap_store *store)
+{
+	struct ap_render render = make_render(values, NULL);
+	struct ap_tree tree;
+	char dir[PATH_MAX];
+
+	if (ap_store_parent(store->entries[0].path, dir, sizeof(dir)) < 0) {
+		return -1;
+	}
+	ap_tree_init(&tree, dir, 0);
+	tree.keep_spools = true;
+	render.load.tree = &tree;
+	int worst = merge_all(store, &tree);
+	int r = values->output ? ap_render_file(&render, values->output, false)
+			       : ap_render(&render, stdout);
+	if (r == 0 && worst == 0 && values->remove) {
+		r = remove_dead(store);
+	}
+	ap_tree_clear(&tree);
+	return r < 0 ? r : worst;
+}
+
+static int report_each(const struct values *values, const struct ap_store *store)
+{
+	int worst = 0;
+
+	for (size_t i = 0; i < store->n; i++) {
+		if (store->n > 1 && !values->json && !values->output) {
+			print_header(&store->entries[i], i == 0);
+		}
+		const int r = report_one(values, &store->entries[i]);
+		worst = r < 0 ? r : worst;
+	}
+	return worst;
+}
+
 static int report(const struct ap_verb *verb, int argc, char **argv)
 {
 	struct values values = {0};
@@ -106,14 +184,10 @@ static int report(const struct ap_verb *verb, int argc, char **argv)
 	} else {
 		status = AP_EXIT_OK;
 	}
-	for (size_t i = 0; i < store.n; i++) {
-		if (store.n > 1 && !values.json && !values.output) {
-			print_header(&store.entries[i], i == 0);
-		}
-		if (report_one(&values, &store.entries[i]) < 0) {
-			status = AP_EXIT_TROUBLE;
-		}
-	}
+	const int r = !store.n	     ? 0
+		      : values.merge ? report_merged(&values, &store)
+				     : report_each(&values, &store);
+	status = r < 0 ? AP_EXIT_TROUBLE : status;
 	ap_store_clear(&store);
 	return status;
 }

@@ -18,13 +18,13 @@
 #include "cli/run_env.h"
 #include "monitor/store.h"
 
-#define TICK_MS 1000
+#define FIRST_TICK_MS 100
 #define MOST_LOG_LINES 5
 
 struct values {
 	const char *output, *dir, *debug_dir;
 	struct ap_option_list options;
-	bool json, quiet, debuginfod;
+	bool json, quiet, debuginfod, per_process;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -35,6 +35,8 @@ static const struct ap_option options[] = {
 	 NULL},
 	{"option", 'O', AP_OPTION_LIST, AT(options), "KEY=VALUE",
 	 "an option of autoprof-options(7); may be repeated", NULL},
+	{"per-process", 'p', AP_OPTION_FLAG, AT(per_process), NULL,
+	 "a report for each process, not one for all of them", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools live meanwhile", NULL},
 	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
 	 NULL},
@@ -132,11 +134,15 @@ static int run_command(char **argv, const char *program, const struct values *va
 	struct ap_collect collect = {
 		.dir = env->dir,
 		.symbols = {values->debug_dir, values->debuginfod},
+		.program = env->facts.path[0] ? env->facts.path : program,
 		.quiet = values->quiet,
+		.per_process = values->per_process,
 	};
+	int tick_ms = FIRST_TICK_MS;
 	struct ap_launch_end end;
 	struct ap_launch launch;
 
+	ap_collect_begin(&collect);
 	const int r = ap_launch_start(argv, env->preload ? variables : &variables[2], &launch);
 	if (r < 0) {
 		ap_complain("cannot run '%s': %s", argv[0], strerror(-r));
@@ -145,14 +151,15 @@ static int run_command(char **argv, const char *program, const struct values *va
 		       : r == -EAGAIN || r == -ENOMEM ? AP_EXIT_RUN_FAILED
 						      : AP_EXIT_NOT_EXECUTABLE;
 	}
-	collect.root = launch.pid;
-	while (!ap_launch_wait(&launch, TICK_MS)) {
-		ap_collect_tick(&collect);
+	ap_collect_started(&collect, launch.pid);
+	while (!ap_launch_wait(&launch, tick_ms)) {
+		tick_ms = ap_collect_tick(&collect);
 	}
 	ap_collect_dying(&collect);
 	ap_launch_reap(&launch, &end);
 	ap_collect_root(&collect, &end);
 	finish(&collect, program, &env->facts);
+	ap_collect_end(&collect);
 	return status_of(end.wait_status);
 }
 

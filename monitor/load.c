@@ -7,10 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int load_tree(const struct ap_tree *tree, struct ap_loaded *ret,
+		     struct ap_profile_error *error)
+{
+	char note[256];
+
+	int r = ap_tree_profile(tree, &ret->profile);
+	if (r < 0) {
+		snprintf(error->text, sizeof(error->text), "%s",
+			 r == -ENOENT ? "nothing was merged" : strerror(-r));
+	}
+	for (unsigned n = 0; r == 0 && ap_tree_note(tree, n, note, sizeof(note)); n++) {
+		r = ap_load_note(ret, note);
+	}
+	return r;
+}
+
 int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret,
 		    struct ap_profile_error *error)
 {
 	*ret = (struct ap_loaded){0};
+	if (what->tree) {
+		return load_tree(what->tree, ret, error);
+	}
 	return ap_profile_open(what->spool, what->known, &ret->profile, error);
 }
 

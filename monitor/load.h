@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "monitor/tree.h"
 #include "profile/profile.h"
 #include "report/report.h"
 #include "symbolize/symbolize.h"
@@ -13,6 +14,7 @@
 /** What to load. Zeroed members: nothing known, no names from elsewhere. */
 struct ap_load {
 	const char *spool;
+	const struct ap_tree *tree; /* instead of a spool */
 	const struct ap_profile_known_end *known;
 	struct ap_symbolizer_options symbols;
 	bool nameless; /* open no file of the program: names are module+0x1234, a note says so */
@@ -29,7 +31,7 @@ struct ap_loaded {
 	size_t their_notes_n;
 };
 
-/** ap_load_profile() - read the spool. Return: as ap_profile_open(); 0: finish with
+/** ap_load_profile() - read the spool, or what was merged. Return: as ap_profile_open(); 0: finish with
  * ap_load_clear(). */
 int ap_load_profile(const struct ap_load *what, struct ap_loaded *ret,
 		    struct ap_profile_error *error);

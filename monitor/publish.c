@@ -25,6 +25,12 @@ struct job {
 	bool nameless;
 };
 
+/* Where the log is, and reports that find no place of their own. */
+static const char *place(const struct job *job)
+{
+	return job->what->tree ? job->what->tree->place : job->what->spool;
+}
+
 __attribute__((format(printf, 2, 3))) static void problem(struct job *job, const char *format, ...)
 {
 	va_list args;
@@ -32,7 +38,7 @@ __attribute__((format(printf, 2, 3))) static void problem(struct job *job, const
 	va_start(args, format);
 	vsnprintf(job->shared->problem, sizeof(job->shared->problem), format, args);
 	va_end(args);
-	ap_store_log(job->what->spool, "%s", job->shared->problem);
+	ap_store_log(place(job), "%s", job->shared->problem);
 }
 
 static bool worth_a_report(const struct ap_profile *profile)
@@ -87,7 +93,7 @@ static void publish_file(struct job *job, const struct ap_loaded *loaded, const 
 	int r = write_file(loaded, path, cwd, ret);
 	if (r < 0) {
 		problem(job, "cannot write '%s': %s", path, strerror(-r));
-		r = path_of_last_resort(job->what->spool, path, resort, sizeof(resort));
+		r = path_of_last_resort(place(job), path, resort, sizeof(resort));
 		r = r < 0 ? r : write_file(loaded, resort, NULL, ret);
 	}
 	if (r < 0) {
@@ -142,8 +148,11 @@ static void publish_all(struct job *job, struct ap_loaded *loaded)
 static int work(void *arg)
 {
 	struct job *job = arg;
-	const struct ap_load what = {job->what->spool, job->what->known, job->what->symbols,
-				     job->nameless};
+	const struct ap_load what = {.spool = job->what->spool,
+				     .tree = job->what->tree,
+				     .known = job->what->known,
+				     .symbols = job->what->symbols,
+				     .nameless = job->nameless};
 	struct ap_profile_error error;
 	struct ap_loaded loaded;
 
@@ -164,16 +173,19 @@ static int work(void *arg)
 }
 
 /* A profile may take several times the memory of its spool. */
-static uint64_t memory_for(const char *spool)
+static uint64_t memory_for(const struct ap_publish *what)
 {
 	struct stat st;
 
-	return stat(spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 * 4 : 0;
+	if (what->tree) {
+		return ap_tree_bytes(what->tree) * 4;
+	}
+	return stat(what->spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 * 4 : 0;
 }
 
 static int run_job(struct job *job)
 {
-	const struct ap_guard_limits limits = {.extra_memory_bytes = memory_for(job->what->spool)};
+	const struct ap_guard_limits limits = {.extra_memory_bytes = memory_for(job->what)};
 
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {

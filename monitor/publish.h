@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "monitor/tree.h"
 #include "profile/profile.h"
 #include "symbolize/symbolize.h"
 
@@ -15,6 +16,7 @@
 /** What to publish. Borrows all strings. */
 struct ap_publish {
 	const char *spool;
+	const struct ap_tree *tree;		  /* instead of a spool: one report of many */
 	const struct ap_profile_known_end *known; /* NULL: nothing */
 	struct ap_symbolizer_options symbols;
 	const char *output; /* patterns instead of those of the spool, or NULL */
@@ -37,7 +39,7 @@ struct ap_published {
 };
 
 /**
- * ap_publish() - write the reports of one spool, which stays
+ * ap_publish() - write the reports of one spool, which stays, or of a tree
  * @ret: always set
  *
  * The reading is done in a guarded child. When that dies, another tries without symbols. A file

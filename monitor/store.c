@@ -242,7 +242,7 @@ int ap_store_remove_run(const char *dir)
 		return -ENOTEMPTY;
 	}
 	keep_log(dir);
-	static const char *const ours[] = {AP_LOG_NAME, AP_RUN_LIBRARY};
+	static const char *const ours[] = {AP_LOG_NAME, AP_RUN_LIBRARY, AP_RUN_KIN};
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir, ours[i]) < (int)sizeof(path)) {
 			unlink(path);

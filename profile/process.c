@@ -189,11 +189,60 @@ static void take_costs(struct ap_reader *r)
 	q->memory_cap_bytes = h->cap_bytes;
 }
 
+static void sum_calls(const struct ap_profile *p, struct ap_profile_process_row *row)
+{
+	for (size_t i = 0; i < p->functions_n; i++) {
+		row->calls += p->functions[i].calls;
+	}
+	for (int i = 0; i < AP_PROFILE_DROPS; i++) {
+		row->dropped += p->quality.dropped[i].events;
+	}
+}
+
+/* The table of processes has this one; its threads say whose they are. */
+static int take_row(struct ap_reader *r)
+{
+	struct ap_profile *p = r->profile;
+	struct ap_profile_process_row *row = calloc(1, sizeof(*row));
+
+	if (!row) {
+		return -ENOMEM;
+	}
+	p->processes = row;
+	p->processes_n = 1;
+	*row = (struct ap_profile_process_row){
+		.pid = p->process.pid,
+		.ppid = p->process.ppid,
+		.parent = -1,
+		.exe = strdup(p->process.exe),
+		.spool_id = p->process.spool_id,
+		.parent_spool_id = p->process.parent_spool_id,
+		.start_unix_ns = p->process.start_unix_ns,
+		.duration_ns = p->process.duration_ns,
+		.end = p->process.end,
+		.signal = p->process.signal,
+		.exit_status = p->process.exit_status,
+		.cpu_ns = p->process.cpu_ns,
+		.threads = r->hdr.retired_threads + p->threads_n,
+		.attempted = p->quality.attempted,
+		.folded = p->quality.folded,
+		.pending = p->quality.pending,
+		.max_rss_bytes = p->process.max_rss_bytes,
+		.processes = 1,
+	};
+	sum_calls(p, row);
+	for (size_t i = 0; i < p->threads_n; i++) {
+		p->threads[i].pid = p->process.pid;
+	}
+	return row->exe ? 0 : -ENOMEM;
+}
+
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
 	take_figures(r);
 	take_costs(r);
 	find_end(r, known);
-	const int e = count_threads(r);
-	return e < 0 ? e : take_texts(r);
+	int e = count_threads(r);
+	e = e < 0 ? e : take_texts(r);
+	return e < 0 ? e : take_row(r);
 }

@@ -109,6 +109,14 @@ static void free_threads(struct ap_profile *p)
 	free(p->threads);
 }
 
+static void free_processes(struct ap_profile *p)
+{
+	for (size_t i = 0; p->processes && i < p->processes_n; i++) {
+		free(p->processes[i].exe);
+	}
+	free(p->processes);
+}
+
 struct ap_profile *ap_profile_free(struct ap_profile *p)
 {
 	if (!p) {
@@ -117,6 +125,7 @@ struct ap_profile *ap_profile_free(struct ap_profile *p)
 	free_functions(p);
 	free_modules(p);
 	free_threads(p);
+	free_processes(p);
 	free(p->nodes);
 	free(p->process.exe);
 	free(p->process.cwd);

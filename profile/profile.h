@@ -89,6 +89,7 @@ struct ap_profile_open_call {
 };
 
 struct ap_profile_thread {
+	uint32_t pid; /* of the process that it belonged to */
 	uint32_t tid;
 	char name[17];
 	bool live;	   /* had not ended */
@@ -162,8 +163,33 @@ struct ap_profile_quality {
 	size_t notes_n;
 };
 
+/** A process of the profile: a program that a process ran. An exec begins another. */
+struct ap_profile_process_row {
+	char *exe;
+	uint64_t spool_id, parent_spool_id;
+	uint64_t start_unix_ns;
+	uint64_t duration_ns;
+	uint64_t cpu_ns;
+	uint64_t calls;
+	uint64_t threads; /* that recorded something */
+	uint64_t attempted, folded, pending, dropped;
+	uint64_t max_rss_bytes;
+	uint64_t processes; /* 1; of rows that were summed, how many they were */
+	uint32_t pid, ppid;
+	int32_t parent; /* index of what made it, or of what it was before an exec; -1 unknown or none */
+	enum ap_profile_end end;
+	int signal;
+	int exit_status; /* -1 unknown */
+	bool elsewhere;	 /* its calls are not in this profile: it has a report of its own */
+};
+
+/* Processes and threads that a merged profile lists; the further ones are summed. */
+#define AP_PROFILE_PROCESSES_MOST 1000u
+#define AP_PROFILE_THREADS_MOST 1000u
+
 struct ap_profile {
-	struct ap_profile_process process;
+	struct ap_profile_process
+		process; /* of a merged profile: the first one, with the figures of all */
 	struct ap_profile_quality quality;
 	struct ap_profile_function *functions; /* by function id; [0] unused */
 	size_t functions_n;
@@ -173,6 +199,12 @@ struct ap_profile {
 	size_t modules_n;
 	struct ap_profile_thread *threads;
 	size_t threads_n;
+	struct ap_profile_process_row *processes; /* parents are not always first */
+	size_t processes_n;
+	struct ap_profile_process_row
+		more;	       /* processes that are not listed, summed; processes = 0: none */
+	uint64_t threads_more; /* threads that are not listed */
+	bool merged; /* of several processes: see profile/merge.h. Addresses are those in the modules' files */
 };
 
 /** What a caller knows about the process's end that the spool cannot know. Zeroed: nothing. */

@@ -90,6 +90,45 @@ uint64_t ap_figure_memory_limit(const struct ap_profile_process *process, const 
 	return limits->host_memory_bytes;
 }
 
+uint64_t ap_figure_processes(const struct ap_profile *profile, uint64_t *ret_running)
+{
+	uint64_t n = profile->more.processes, running = 0;
+
+	for (size_t i = 0; i < profile->processes_n; i++) {
+		const struct ap_profile_process_row *row = &profile->processes[i];
+		const bool same =
+			row->parent >= 0 && profile->processes[row->parent].pid == row->pid;
+		n += !same;
+		running += row->elsewhere;
+	}
+	if (ret_running)
+		*ret_running = running;
+	return n;
+}
+
+size_t ap_figure_programs(const struct ap_profile *profile)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < profile->processes_n; i++) {
+		size_t k = 0;
+		while (k < i && strcmp(profile->processes[k].exe, profile->processes[i].exe) != 0)
+			k++;
+		n += k == i;
+	}
+	return n;
+}
+
+const struct ap_profile_process_row *ap_figure_largest(const struct ap_profile *profile)
+{
+	for (size_t i = 0; i < profile->processes_n && profile->merged; i++) {
+		const struct ap_profile_process_row *row = &profile->processes[i];
+		if (!row->elsewhere && row->max_rss_bytes == profile->process.max_rss_bytes)
+			return row;
+	}
+	return NULL;
+}
+
 const char *ap_figure_base(const char *path)
 {
 	const char *slash = path ? strrchr(path, '/') : NULL;

@@ -38,6 +38,14 @@ double ap_figure_cores_used(const struct ap_profile_process *process);
  * @ret_from: words for it. */
 uint64_t ap_figure_memory_limit(const struct ap_profile_process *process, const char **ret_from);
 
+/** ap_figure_processes() - processes of the profile, the listed and the others: an exec makes no new one.
+ * @ret_running: of these, those that went on; may be NULL. */
+uint64_t ap_figure_processes(const struct ap_profile *profile, uint64_t *ret_running);
+/** ap_figure_programs() - different files that the listed processes ran. */
+size_t ap_figure_programs(const struct ap_profile *profile);
+/** ap_figure_largest() - the process whose memory is the profile's peak; NULL: there is but one. */
+const struct ap_profile_process_row *ap_figure_largest(const struct ap_profile *profile);
+
 /** ap_figure_base() - @path without its directories. */
 const char *ap_figure_base(const char *path);
 

@@ -27,7 +27,10 @@ void ap_find_cpu_high(const struct ap_report *report, struct ap_findings *all)
 		process->duration_ns >= WARNING_RUN_NS ? AP_SEVERITY_WARNING : AP_SEVERITY_INFO,
 		(struct ap_finding_figures){share, THRESHOLD_PCT, "%"});
 	ap_finding_message(all, finding,
-			   "The process used %.1f %% of the CPU time that it may use.", share);
+			   report->profile->merged
+				   ? "The processes used %.1f %% of the CPU time that they may use."
+				   : "The process used %.1f %% of the CPU time that it may use.",
+			   share);
 	ap_finding_evidence(all, finding, "%s of CPU time in %s: %.2f of %.2f cores",
 			    ap_human_ns((double)process->cpu_ns).text,
 			    ap_human_ns((double)process->duration_ns).text, used, cores);

@@ -70,10 +70,11 @@ void ap_find_creation_rate(const struct ap_report *report, struct ap_findings *a
 	ap_finding_message(all, finding, "Threads and processes were created at %.0f a minute.",
 			   rate);
 	ap_finding_evidence(all, finding,
-			    "%s threads and %s processes created in %s, %s threads at once",
+			    "%s threads and %s processes created in %s, %s threads at once%s",
 			    ap_human_count(process->threads_created).text,
 			    ap_human_count(process->processes_created).text,
 			    ap_human_ns((double)process->duration_ns).text,
-			    ap_human_count(process->threads_peak).text);
+			    ap_human_count(process->threads_peak).text,
+			    report->profile->merged ? " in a process" : "");
 	recommend(report, all, finding);
 }

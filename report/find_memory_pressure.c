@@ -16,6 +16,7 @@ void ap_find_memory_pressure(const struct ap_report *report, struct ap_findings 
 	const char *from;
 	const uint64_t limit = ap_figure_memory_limit(process, &from);
 	const double share = ap_figure_share((double)process->max_rss_bytes, (double)limit);
+	const struct ap_profile_process_row *largest = ap_figure_largest(report->profile);
 	const uint32_t busiest = ap_finding_busiest(report);
 
 	if (share <= THRESHOLD_PCT)
@@ -24,6 +25,9 @@ void ap_find_memory_pressure(const struct ap_report *report, struct ap_findings 
 		all, share > CRITICAL_PCT ? AP_SEVERITY_CRITICAL : AP_SEVERITY_WARNING,
 		(struct ap_finding_figures){share, THRESHOLD_PCT, "%"});
 	ap_finding_message(all, finding, "Memory peaked at %.1f %% of the %s.", share, from);
+	if (largest)
+		ap_finding_evidence(all, finding, "in process %u, %s", largest->pid,
+				    ap_figure_base(largest->exe));
 	ap_finding_evidence(all, finding, "peak %s resident, %s %s",
 			    ap_human_bytes(process->max_rss_bytes).text, from,
 			    ap_human_bytes(limit).text);

@@ -26,6 +26,7 @@ void ap_text_latency(struct ap_text_page *page);
 void ap_text_open(struct ap_text_page *page);
 void ap_text_memory(struct ap_text_page *page);
 void ap_text_threads(struct ap_text_page *page);
+void ap_text_processes(struct ap_text_page *page);
 void ap_text_quality(struct ap_text_page *page);
 
 /* Views: printed alone. */

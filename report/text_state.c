@@ -148,6 +148,18 @@ static void put_thread(struct ap_text_page *page, const struct ap_profile_thread
 		thread->live ? "alive" : "ended", ap_escape_fit(name, thread->name, 15));
 }
 
+static void put_more_threads(const struct ap_text_page *page, size_t n)
+{
+	const uint64_t unlisted = page->report->profile->threads_more;
+
+	if (rows(page, n) < n)
+		fprintf(page->text.out, "  ... and %llu more threads (--thread shows all)\n",
+			(unsigned long long)(n - rows(page, n) + unlisted));
+	else if (unlisted)
+		fprintf(page->text.out, "  ... and %llu more threads\n",
+			(unsigned long long)unlisted);
+}
+
 void ap_text_threads(struct ap_text_page *page)
 {
 	const size_t n = page->report->profile->threads_n;
@@ -162,8 +174,6 @@ void ap_text_threads(struct ap_text_page *page)
 		"events", "open", "state", "name");
 	for (size_t i = 0; i < rows(page, n); i++)
 		put_thread(page, threads[i]);
-	if (rows(page, n) < n)
-		fprintf(page->text.out, "  ... and %zu more threads (--thread shows all)\n",
-			n - rows(page, n));
+	put_more_threads(page, n);
 	free(threads);
 }

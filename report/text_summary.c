@@ -31,6 +31,15 @@ static void put_end(struct ap_text_out *text, const struct ap_profile_process *p
 		ap_text_putf(text, ", status %d", process->exit_status);
 }
 
+static void put_others(struct ap_text_out *text, const struct ap_profile *profile)
+{
+	const uint64_t n = ap_figure_processes(profile, NULL);
+
+	if (n > 1)
+		ap_text_putf(text, " and %llu more process%s", (unsigned long long)n - 1,
+			     n == 2 ? "" : "es");
+}
+
 void ap_text_title(struct ap_text_page *page)
 {
 	struct ap_text_out *text = &page->text;
@@ -41,8 +50,9 @@ void ap_text_title(struct ap_text_page *page)
 
 	ap_text_begin_styled(text, AP_STYLE_HEADING, "autoprof: ", 10);
 	ap_text_put(text, ap_figure_base(process->exe));
-	ap_text_putf(text, " (pid %u), ran %s, ", process->pid,
-		     ap_human_ns((double)process->duration_ns).text);
+	ap_text_putf(text, " (pid %u)", process->pid);
+	put_others(text, page->report->profile);
+	ap_text_putf(text, ", ran %s, ", ap_human_ns((double)process->duration_ns).text);
 	put_end(text, process);
 	ap_text_end(text);
 	if (process->start_unix_ns && gmtime_r(&start, &utc) &&
@@ -104,6 +114,8 @@ static void put_memory(struct ap_text_page *page)
 		return;
 	ap_text_field(text, "Memory");
 	ap_text_putf(text, "peak %s resident", ap_human_bytes(process->max_rss_bytes).text);
+	if (ap_figure_largest(page->report->profile))
+		ap_text_putf(text, " in process %u", ap_figure_largest(page->report->profile)->pid);
 	if (limit)
 		ap_text_putf(text, ", %s of the %s",
 			     ap_human_percent(
@@ -119,10 +131,31 @@ static void put_threads(struct ap_text_page *page)
 	struct ap_text_out *text = &page->text;
 
 	ap_text_field(text, "Threads");
-	ap_text_putf(text, "%s at once, %s created; %s processes created",
+	ap_text_putf(text, "%s at once%s, %s created; %s processes created",
 		     ap_human_count(process->threads_peak).text,
+		     page->report->profile->merged ? " in a process" : "",
 		     ap_human_count(process->threads_created).text,
 		     ap_human_count(process->processes_created).text);
+	ap_text_end(text);
+}
+
+static void put_processes(struct ap_text_page *page)
+{
+	const struct ap_profile *profile = page->report->profile;
+	struct ap_text_out *text = &page->text;
+	const size_t programs = ap_figure_programs(profile);
+	uint64_t running;
+	const uint64_t n = ap_figure_processes(profile, &running);
+
+	if (profile->processes_n < 2)
+		return;
+	ap_text_field(text, "Processes");
+	ap_text_putf(text, "%llu in this report, %zu program%s", (unsigned long long)n, programs,
+		     programs == 1 ? "" : "s");
+	if (running)
+		ap_text_putf(text, "; %llu still running, reported at %s own end%s",
+			     (unsigned long long)running, running == 1 ? "its" : "their",
+			     running == 1 ? "" : "s");
 	ap_text_end(text);
 }
 
@@ -143,6 +176,7 @@ void ap_text_summary(struct ap_text_page *page)
 	put_cpu(page);
 	put_memory(page);
 	put_threads(page);
+	put_processes(page);
 }
 
 static enum ap_text_style style_of(const struct ap_finding *finding)

@@ -35,6 +35,20 @@ const char *ap_word_end(enum ap_profile_end end)
 	return words[end];
 }
 
+struct ap_word ap_word_row_end(const struct ap_profile_process_row *row)
+{
+	struct ap_word word;
+
+	if (row->end == AP_PROFILE_SIGNAL)
+		snprintf(word.text, sizeof(word.text), "signal %d", row->signal);
+	else if (row->exit_status >= 0 && row->end != AP_PROFILE_QUICK_EXIT)
+		snprintf(word.text, sizeof(word.text), "%s %d", ap_word_end(row->end),
+			 row->exit_status);
+	else
+		snprintf(word.text, sizeof(word.text), "%s", ap_word_end(row->end));
+	return word;
+}
+
 struct counts {
 	size_t critical, warning, info;
 };

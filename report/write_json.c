@@ -312,6 +312,7 @@ static void put_thread(struct page *page, const struct ap_profile_thread *thread
 	struct ap_json *json = &page->json;
 
 	ap_json_begin(json, NULL, '{');
+	ap_json_uint(json, "pid", thread->pid);
 	ap_json_uint(json, "tid", thread->tid);
 	ap_json_string(json, "name", thread->name);
 	ap_json_bool(json, "live", thread->live);
@@ -343,6 +344,69 @@ static void put_threads(struct page *page)
 	for (size_t i = 0; i < page->report->profile->threads_n; i++)
 		put_thread(page, &page->report->profile->threads[i]);
 	ap_json_end(&page->json, ']');
+	ap_json_uint(&page->json, "threads_left_out", page->report->profile->threads_more);
+}
+
+/* What one process did, or several that are not listed; the members stand in an open object. */
+static void put_work(struct ap_json *json, const struct ap_profile_process_row *row)
+{
+	ap_json_uint(json, "cpu_ns", row->cpu_ns);
+	put_known(json, "max_rss_bytes", row->max_rss_bytes);
+	if (row->elsewhere) {
+		ap_json_null(json, "calls");
+		ap_json_null(json, "threads");
+		ap_json_null(json, "events");
+		return;
+	}
+	ap_json_uint(json, "calls", row->calls);
+	ap_json_uint(json, "threads", row->threads);
+	ap_json_begin(json, "events", '{');
+	ap_json_uint(json, "attempted", row->attempted);
+	ap_json_uint(json, "folded", row->folded);
+	ap_json_uint(json, "pending", row->pending);
+	ap_json_uint(json, "dropped", row->dropped);
+	ap_json_end(json, '}');
+}
+
+static void put_row(struct ap_json *json, const struct ap_profile_process_row *row)
+{
+	ap_json_begin(json, NULL, '{');
+	ap_json_uint(json, "pid", row->pid);
+	ap_json_uint(json, "ppid", row->ppid);
+	if (row->parent >= 0)
+		ap_json_uint(json, "parent", (uint64_t)row->parent);
+	else
+		ap_json_null(json, "parent");
+	ap_json_string(json, "exe", row->exe);
+	ap_json_uint(json, "start_unix_ns", row->start_unix_ns);
+	ap_json_uint(json, "duration_ns", row->duration_ns);
+	ap_json_string(json, "end", ap_word_end(row->end));
+	put_known(json, "signal", row->end == AP_PROFILE_SIGNAL ? (uint64_t)row->signal : 0);
+	if (row->exit_status >= 0)
+		ap_json_uint(json, "exit_status", (uint64_t)row->exit_status);
+	else
+		ap_json_null(json, "exit_status");
+	put_work(json, row);
+	ap_json_end(json, '}');
+}
+
+static void put_processes(struct page *page)
+{
+	const struct ap_profile *profile = page->report->profile;
+	struct ap_json *json = &page->json;
+
+	ap_json_begin(json, "processes", '[');
+	for (size_t i = 0; i < profile->processes_n; i++)
+		put_row(json, &profile->processes[i]);
+	ap_json_end(json, ']');
+	if (!profile->more.processes) {
+		ap_json_null(json, "processes_left_out");
+		return;
+	}
+	ap_json_begin(json, "processes_left_out", '{');
+	ap_json_uint(json, "count", profile->more.processes);
+	put_work(json, &profile->more);
+	ap_json_end(json, '}');
 }
 
 static void put_memory(struct page *page)
@@ -409,6 +473,7 @@ static int write_parts(struct page *page)
 	put_functions(page);
 	put_call_tree(page);
 	put_threads(page);
+	put_processes(page);
 	put_memory(page);
 	ap_json_end(&page->json, '}');
 	return error;

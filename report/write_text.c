@@ -5,9 +5,9 @@
 #include "report/text_sections.h"
 
 static const ap_text_section sections[] = {
-	ap_text_title,	ap_text_summary, ap_text_findings, ap_text_empty,
-	ap_text_hot,	ap_text_around,	 ap_text_latency,  ap_text_open,
-	ap_text_memory, ap_text_threads, ap_text_quality,
+	ap_text_title,	ap_text_summary, ap_text_findings,  ap_text_empty,
+	ap_text_hot,	ap_text_around,	 ap_text_latency,   ap_text_open,
+	ap_text_memory, ap_text_threads, ap_text_processes, ap_text_quality,
 };
 
 static int write_text(const struct ap_report *report, const struct ap_report_options *options,

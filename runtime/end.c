@@ -8,9 +8,11 @@
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
+#include "spool/names.h"
 
 #define WAIT_STEP_NS 100000000ull
 #define BUSY_WAIT_NS 1000000000ull
+#define KIN_MOST_BYTES (1u << 20) /* no write is beyond the limit that may_write() asks for */
 
 /* Cost of one call: its two hooks, and what folding two events took on average. */
 static uint64_t hook_cost(const struct ap_spool_header *h)
@@ -119,6 +121,35 @@ static bool may_end(struct ap_control *c)
 					   __ATOMIC_SEQ_CST);
 }
 
+static const char *last_part(const char *path)
+{
+	const char *last = path;
+	for (; *path; path++)
+		if (*path == '/')
+			last = path + 1;
+	return last;
+}
+
+/* `autoprof run` wants to know whose child our children are: a line is what is left of us. */
+static void leave_nothing(const struct ap_control *c)
+{
+	const struct ap_settings *s = &ap_runtime.settings;
+	char path[560], text[96];
+	struct ap_line where = {path, sizeof path, 0}, line = {text, sizeof text, 0};
+	if (s->report && !s->monitor && ap_names_run_pid(last_part(s->dir))) {
+		ap_line_str(&where, s->dir);
+		ap_line_str(&where, "/" AP_RUN_KIN);
+		ap_line_u64(&line, c->pid);
+		ap_line_str(&line, " ");
+		ap_line_u64(&line, c->header->ppid);
+		ap_line_str(&line, " ");
+		ap_line_u64(&line, c->header->start_unix_ns);
+		ap_line_str(&line, "\n");
+		ap_append(path, &line, KIN_MOST_BYTES);
+	}
+	ap_space_discard();
+}
+
 void ap_end(enum ap_end kind, int status, bool wait)
 {
 	struct ap_control *c = ap_runtime.control;
@@ -128,7 +159,7 @@ void ap_end(enum ap_end kind, int status, bool wait)
 		return;
 	const uint64_t mask = ap_signals_block();
 	if (!ap_recorded_anything(c)) {
-		ap_space_discard();
+		leave_nothing(c);
 	} else {
 		announce(c, kind, status);
 		have_reported(c, wait);
@@ -160,7 +191,7 @@ void ap_end_exec(bool begin)
 	}
 	ap_flush(false);
 	if (!ap_recorded_anything(c)) {
-		ap_space_discard();
+		leave_nothing(c);
 		return;
 	}
 	ap_usage_update(c);

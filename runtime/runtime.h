@@ -187,6 +187,7 @@ void ap_line_str(struct ap_line *line, const char *s);
 void ap_line_u64(struct ap_line *line, uint64_t value);
 void ap_line_hex(struct ap_line *line, uint64_t value, int digits);
 void ap_log(const char *what, long error);
+void ap_append(const char *path, const struct ap_line *line, uint64_t most);
 size_t ap_strlen(const char *s);
 bool ap_streq(const char *a, const char *b);
 bool ap_parse_u64(const char **at, uint64_t *ret);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
@@ -101,14 +102,31 @@ static bool may_write(void)
 	return limit[0] >= 1u << 20;
 }
 
+/** ap_append() - add to a file in the spool directory, unless it has grown beyond @most bytes (0: any). */
+void ap_append(const char *path, const struct ap_line *line, uint64_t most)
+{
+	struct stat st;
+	if (!ap_runtime.dir_checked || !may_write())
+		return;
+	const long fd = ap_sys4(SYS_openat, AT_FDCWD, path,
+				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+					O_NONBLOCK,
+				0600);
+	if (fd < 0)
+		return;
+	if (!most ||
+	    (ap_sys2(SYS_fstat, fd, &st) == 0 && (uint64_t)st.st_size + line->used <= most))
+		ap_sys3(SYS_write, fd, line->text, line->used);
+	ap_sys1(SYS_close, fd);
+}
+
 /** ap_log() - one line in the run directory's log: all that a failure leaves behind. */
 void ap_log(const char *what, long error)
 {
 	const struct ap_settings *settings = &ap_runtime.settings;
 	char path[560], text[800];
 	struct ap_line line = {text, sizeof text, 0};
-	if (!ap_runtime.dir_checked || !may_write() ||
-	    ap_names_log(path, sizeof path, settings->dir))
+	if (ap_names_log(path, sizeof path, settings->dir))
 		return;
 	ap_line_str(&line, "pid ");
 	ap_line_u64(&line, ap_getpid());
@@ -120,12 +138,5 @@ void ap_log(const char *what, long error)
 		ap_line_str(&line, ")");
 	}
 	ap_line_str(&line, "\n");
-	const long fd = ap_sys4(SYS_openat, AT_FDCWD, path,
-				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
-					O_NONBLOCK,
-				0600);
-	if (fd < 0)
-		return;
-	ap_sys3(SYS_write, fd, text, line.used);
-	ap_sys1(SYS_close, fd);
+	ap_append(path, &line, 0);
 }

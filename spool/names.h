@@ -21,6 +21,8 @@
 #define AP_SPOOL_SUFFIX ".spool"
 #define AP_LOG_NAME "log"
 #define AP_RUN_PREFIX "run-"
+/* In a run directory: "PID PPID START\n" of every process that recorded nothing. START is unix time in ns. */
+#define AP_RUN_KIN "kin"
 /* A link in a run directory: LD_PRELOAD cannot quote paths. */
 #define AP_RUN_LIBRARY "libautoprof.so"
 #define AP_DIR_NAME "/autoprof"		       /* below $XDG_RUNTIME_DIR */

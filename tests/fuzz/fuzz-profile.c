@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "profile/merge.h"
 #include "profile/profile.h"
 #include "tests/support/model_check.h"
 #include "tests/support/sample_spools.h"
@@ -37,6 +38,38 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+static void must(bool holds, const char *what)
+{
+	if (!holds) {
+		fprintf(stderr, "%s\n", what);
+		abort();
+	}
+}
+
+/* Twice the same process, handed on in between. */
+static void merge_twice(const struct ap_profile *p)
+{
+	struct ap_merge *merge = ap_merge_new(p->process.pid), *there = NULL;
+	struct ap_profile *merged = NULL;
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&bytes, &size);
+
+	must(merge && out && ap_merge_add(merge, p) == 0, "not added");
+	must(ap_merge_save(merge, out) == 0, "not saved");
+	fclose(out);
+	ap_merge_free(merge);
+	FILE *in = fmemopen(bytes, size, "r");
+	must(ap_merge_load(in, size, &there) == 0, "not loaded");
+	fclose(in);
+	free(bytes);
+	must(ap_merge_add(there, p) == 0, "not added again");
+	must(ap_merge_finish(there, NULL, &merged) == 0, "not finished");
+	const char *wrong = ap_model_check(merged);
+	must(!wrong, wrong);
+	ap_profile_free(merged);
+}
+
 static void judge(int e, struct ap_profile *p, const struct ap_profile_error *error)
 {
 	if (e < 0) {
@@ -50,6 +83,7 @@ static void judge(int e, struct ap_profile *p, const struct ap_profile_error *er
 		fprintf(stderr, "%s\n", wrong);
 		abort();
 	}
+	merge_twice(p);
 	ap_profile_free(p);
 }
 

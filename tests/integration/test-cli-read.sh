@@ -59,6 +59,14 @@ check 'the readable one of two is reported' has "$("$autoprof" report short.spoo
 check 'and the other is trouble' same "$(status "$autoprof" report short.spool copy.spool)" 2
 check 'info refuses it too' same "$(status "$autoprof" info short.spool)" 2
 
+check 'several are merged into one report' has "$("$autoprof" report --merge --json copy.spool "$dead")" '"calls": *2000\b'
+check 'with a row for each' same "$("$autoprof" report --merge copy.spool "$dead" | sed -n '/^PROCESSES/,/^DATA/p' | grep -c 'cli-modes$')" 2
+check 'and stay where they are' test -e copy.spool -a -e "$dead"
+"$autoprof" report --merge --json copy.spool short.spool "$dead" >merged.json 2>said
+check 'one that cannot be read is trouble' same $? 2
+check 'which is told' has "$(cat said)" "cannot read 'short.spool'"
+check 'and costs only itself' has "$(cat merged.json)" '"calls": *2000\b'
+
 LD_PRELOAD=$broken "$autoprof" report --json copy.spool >broken.json
 check 'a crash of the ELF reader is survived' same $? 0
 check 'with names that are offsets' has "$(cat broken.json)" '"name": *"cli-modes\+0x[0-9a-f]+"'

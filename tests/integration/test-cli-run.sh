@@ -61,13 +61,27 @@ check 'a fatal signal is in the report' has "$(head -1 autoprof.*.txt)" 'ended b
 rm -f autoprof.*
 
 run "$victim" exec "$victim" exit 4 >/dev/null
-check 'both images of an exec are reported' same "$(ls autoprof.* | wc -l)" 2
+check 'both images of an exec are in one report' same "$(ls autoprof.* | wc -l)" 1
+check 'named for the first, with the end of the second' has "$(head -1 autoprof.*)" \
+  '^autoprof: cli-modes \(pid [0-9]+\), ran .*, exited, status 4$'
+check 'each is a row' same "$(grep -cE ' (exec|exit 4) +cli-modes$' autoprof.*)" 2
+rm -f autoprof.*
+
+run --per-process "$victim" exec "$victim" exit 4 >/dev/null
+check 'or both images of an exec are reported' same "$(ls autoprof.* | wc -l)" 2
 check 'the first as replaced' has "$(head -qn1 autoprof.*)" 'became another program \(exec\)'
 check 'the second as exited' has "$(head -qn1 autoprof.*)" 'exited, status 4'
 rm -f autoprof.*
 
 said=$("$autoprof" run sh -c "'$victim' exit 0; '$victim' exit 0; exit 5" 2>&1 >/dev/null)
-check 'children are reported' same "$(ls autoprof.* | wc -l)" 2
+check 'children are in one report' same "$(ls autoprof.* | wc -l)" 1
+check 'named for the command, which recorded nothing' has "$said" '^autoprof: report: autoprof\.(da|ba)?sh\.[0-9]+\.txt$'
+check 'it has its end' has "$(head -1 autoprof.*)" 'and 2 more processes, ran .*, exited, status 5$'
+check 'and they are rows of it' same "$(grep -cE ' exit 0|exit +cli-modes$' autoprof.*)" 2
+rm -f autoprof.*
+
+said=$("$autoprof" run -p sh -c "'$victim' exit 0; '$victim' exit 0; exit 5" 2>&1 >/dev/null)
+check 'with --per-process each has its own' same "$(ls autoprof.* | wc -l)" 2
 check 'which one line tells' has "$said" '2 reports of other processes'
 rm -f autoprof.*
 

@@ -78,6 +78,7 @@ void report_fixture_init(struct report_fixture *fx)
 	fx->profile.threads = fx->threads;
 	fx->profile.modules = fx->modules;
 	fx->profile.modules_n = 1;
+	fx->profile.processes = fx->processes;
 	fx->modules[0] = (struct ap_profile_module){.start = 0x10000,
 						    .end = 0x1000000,
 						    .bias = 0x10000,
@@ -211,6 +212,53 @@ void report_fixture_busy(struct report_fixture *fx)
 	thread->duration_ns = SECOND;
 }
 
+struct ap_profile_process_row *report_fixture_process(struct report_fixture *fx, uint32_t pid,
+						      int32_t parent, const char *exe)
+{
+	const size_t i = fx->profile.processes_n++;
+	struct ap_profile_process_row *row = &fx->processes[i];
+
+	ck_assert_uint_lt(i, FIXTURE_PROCESSES);
+	*row = (struct ap_profile_process_row){
+		.pid = pid,
+		.ppid = parent < 0 ? 1 : fx->processes[parent].pid,
+		.parent = parent,
+		.exe = (char *)exe,
+		.start_unix_ns = 1700000000123456789u + i,
+		.duration_ns = SECOND,
+		.end = AP_PROFILE_EXIT,
+		.exit_status = -1,
+		.processes = 1,
+	};
+	return row;
+}
+
+void report_fixture_tree(struct report_fixture *fx)
+{
+	report_fixture_busy(fx);
+	fx->profile.merged = true;
+	struct ap_profile_process_row *row = report_fixture_process(fx, 4242, -1, "/usr/bin/demo");
+	row->calls = 5000000;
+	row->cpu_ns = 300 * MS;
+	row->threads = 2;
+	row->exit_status = 0;
+	row->max_rss_bytes = 5 << 20;
+	row = report_fixture_process(fx, 4300, 0, "/usr/bin/worker");
+	row->calls = 10001;
+	row->cpu_ns = 200 * MS;
+	row->threads = 1;
+	row->end = AP_PROFILE_SIGNAL;
+	row->signal = 11;
+	row->max_rss_bytes = 10 << 20;
+	row = report_fixture_process(fx, 4301, 1, "/usr/bin/worker");
+	row->calls = 50;
+	row->threads = 1;
+	row->end = AP_PROFILE_EXEC;
+	row = report_fixture_process(fx, 4310, 0, "/usr/sbin/daemon");
+	row->end = AP_PROFILE_RUNNING;
+	row->elsewhere = true;
+}
+
 const char *const report_fixture_names[FIXTURE_NAMES] = {
 	"\x1b]0;owned\x07\x1b[2J",
 	"</script><script>alert(1)</script>",
@@ -245,6 +293,11 @@ void report_fixture_hostile(struct report_fixture *fx)
 	report_fixture_node(fx, AP_ID_ROOT, f, 1000, 3600ull * SECOND);
 	fx->profile.process.exe = (char *)report_fixture_names[0];
 	fx->profile.process.cwd = (char *)report_fixture_names[3];
+	for (uint32_t i = 0; i < FIXTURE_NAMES; i++)
+		report_fixture_process(fx, 4294967295u - i, (int32_t)i - 1,
+				       report_fixture_names[i]);
+	for (size_t i = 0; i < fx->profile.functions_n; i++)
+		fx->processes[0].calls += fx->functions[i].calls;
 	fx->profile.quality.notes = notes;
 	fx->profile.quality.notes_n = FIXTURE_NAMES;
 	fx->profile.quality.options_ignored = notes;

@@ -14,6 +14,7 @@
 #define FIXTURE_NODES 700
 #define FIXTURE_THREADS 16
 #define FIXTURE_OPEN 400
+#define FIXTURE_PROCESSES 64
 
 struct report_fixture {
 	struct ap_profile profile;
@@ -23,6 +24,7 @@ struct report_fixture {
 	struct ap_profile_module modules[1]; /* "/usr/bin/demo", bias 0x10000 */
 	struct ap_profile_thread threads[FIXTURE_THREADS];
 	struct ap_profile_open_call open[FIXTURE_THREADS][FIXTURE_OPEN];
+	struct ap_profile_process_row processes[FIXTURE_PROCESSES];
 	struct ap_report *report;
 };
 
@@ -43,6 +45,13 @@ struct ap_profile_thread *report_fixture_thread(struct report_fixture *fx, uint3
 						const char *name);
 void report_fixture_open(struct report_fixture *fx, struct ap_profile_thread *thread,
 			 uint32_t function, uint64_t age_ns);
+
+/** report_fixture_process() - a row of the table of processes, which ended well after 1 s. @exe is
+ * borrowed. Return: it. */
+struct ap_profile_process_row *report_fixture_process(struct report_fixture *fx, uint32_t pid,
+						      int32_t parent, const char *exe);
+/** report_fixture_tree() - busy, and a merged profile of four processes, one of which goes on. */
+void report_fixture_tree(struct report_fixture *fx);
 
 /** report_fixture_busy() - make it a program with everything that a report can tell. */
 void report_fixture_busy(struct report_fixture *fx);

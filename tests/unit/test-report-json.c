@@ -274,6 +274,7 @@ START_TEST(every_report_is_what_the_schema_promises)
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	put_report("empty", NULL, NULL);
 	put_report("busy", report_fixture_busy, NULL);
+	put_report("tree", report_fixture_tree, NULL);
 	put_report("top", report_fixture_busy, &(struct ap_report_options){.top = 1});
 	put_report("hostile", report_fixture_hostile, NULL);
 	put_report("damaged", damaged_program, NULL);
@@ -288,6 +289,12 @@ START_TEST(every_report_is_what_the_schema_promises)
 	put_forged("forged-order", "\"self_ns\": 96190000000", "\"self_ns\": 1");
 	put_forged("forged-identity", "\"attempted\": 10020102", "\"attempted\": 10020103");
 	put_forged("forged-parent", "\"parent\": 5", "\"parent\": 55");
+	report_fixture_clear(&fx);
+	report_fixture_init(&fx);
+	report_fixture_tree(&fx);
+	put_forged("forged-circle", "\"pid\": 4242, \"ppid\": 1, \"parent\": null",
+		   "\"pid\": 4242, \"ppid\": 1, \"parent\": 2");
+	put_forged("forged-row", "\"calls\": 10001", "\"calls\": 10002");
 	put_forged("forged-number", "\"hook_ns\": 24", "\"hook_ns\": NaN");
 	ck_assert_int_eq(validate("forged-member.json"), 1);
 	ck_assert_int_eq(validate("forged-type.json"), 1);
@@ -295,6 +302,8 @@ START_TEST(every_report_is_what_the_schema_promises)
 	ck_assert_int_eq(validate("forged-order.json"), 1);
 	ck_assert_int_eq(validate("forged-identity.json"), 1);
 	ck_assert_int_eq(validate("forged-parent.json"), 1);
+	ck_assert_int_eq(validate("forged-circle.json"), 1);
+	ck_assert_int_eq(validate("forged-row.json"), 1);
 	ck_assert_int_eq(validate("forged-number.json"), 2);
 	char command[64];
 	snprintf(command, sizeof(command), "rm -r %s", directory);

@@ -136,7 +136,7 @@ START_TEST(a_writer_without_memory_says_so)
 	const struct ap_report_options *options = &writings[_i].options;
 
 	report_fixture_init(&fx);
-	report_fixture_busy(&fx);
+	report_fixture_tree(&fx);
 	report_fixture_build(&fx);
 	ck_assert_int_eq(write_report(writer, options, 0), 0);
 	const long all = allocations;
