@@ -31,7 +31,8 @@ static void unlock(struct ap_control *c)
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id)
 {
 	const ap_ref *blocks = ap_at(c, c->header->thread_blocks);
-	struct ap_thread *block = ap_at(c, blocks[id / AP_THREADS_PER_BLOCK]);
+	struct ap_thread *block =
+		ap_at(c, __atomic_load_n(&blocks[id / AP_THREADS_PER_BLOCK], __ATOMIC_ACQUIRE));
 	return block + id % AP_THREADS_PER_BLOCK;
 }
 
@@ -44,10 +45,10 @@ static uint32_t list_of(uint32_t items)
 static ap_ref pop(struct ap_control *c, ap_ref *list)
 {
 	ap_ref ref = 0;
-	if (*list && try_lock(c)) {
+	if (__atomic_load_n(list, __ATOMIC_RELAXED) && try_lock(c)) {
 		ref = *list;
 		if (ref)
-			*list = *(ap_ref *)ap_at(c, ref);
+			__atomic_store_n(list, *(ap_ref *)ap_at(c, ref), __ATOMIC_RELAXED);
 		unlock(c);
 	}
 	return ref;
@@ -58,7 +59,7 @@ static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
 	if (!try_lock(c))
 		return; /* lost to the allocator: rare, and bounded by the cap */
 	*(ap_ref *)ap_at(c, ref) = *list;
-	*list = ref;
+	__atomic_store_n(list, ref, __ATOMIC_RELAXED);
 	unlock(c);
 }
 
@@ -167,7 +168,8 @@ static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
 					    c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
 			continue;
 		struct ap_thread *thread = ap_thread_at(c, id);
-		if (thread->state != AP_THREAD_ENDED || thread->first_chunk)
+		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != AP_THREAD_ENDED ||
+		    thread->first_chunk)
 			continue;
 		retire(c, thread);
 		*ret_id = id;
