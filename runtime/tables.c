@@ -66,7 +66,8 @@ static uint64_t *lookup_slots(struct ap_control *c, struct ap_lookup_table *tabl
 		const ap_ref made = ap_space_alloc(c, 8ull << log2_slots);
 		if (!made)
 			return NULL;
-		table->log2_slots = log2_slots;
+		__atomic_store_n(&table->log2_slots, log2_slots,
+				 __ATOMIC_RELAXED); /* whoever makes it: the same */
 		if (!__atomic_compare_exchange_n(&table->slots, &none, made, false,
 						 __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 			slots = none;
