@@ -277,6 +277,20 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 		pthread_setspecific(ap_runtime.key - 1, ctl);
 }
 
+#ifdef AP_TEST_LOSSY
+/* The test build whose threads have recorded for long: so many events that were neither enter nor exit. */
+static void grow_old(const struct ap_control *c, struct ap_thread *thread)
+{
+	const uint64_t age = ap_runtime.settings.age;
+	struct ap_chunk *chunk = ap_at(c, thread->first_chunk);
+	chunk->lap_base = AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(chunk->lap_base), age);
+	thread->fold = AP_FOLD(0, 0, age);
+	thread->folded = thread->specials = age;
+}
+#else
+#define grow_old(c, thread) ((void)0)
+#endif
+
 /* It may have been set before the thread's first event, or by a bare system call. */
 static void read_alternate(struct ap_thread *thread)
 {
@@ -309,6 +323,7 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
 	give_ring(c, thread, id, &ring);
+	grow_old(c, thread);
 	read_alternate(thread);
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
