@@ -30,7 +30,9 @@ static void limit(int resource, rlim_t most)
 
 static void limit_all(const struct ap_guard_limits *limits)
 {
+#ifndef __SANITIZE_ADDRESS__ /* which maps more than that for itself */
 	limit(RLIMIT_AS, DEFAULT_MEMORY_BYTES + limits->extra_memory_bytes);
+#endif
 	limit(RLIMIT_CPU, limits->cpu_s ? limits->cpu_s : DEFAULT_CPU_S);
 	limit(RLIMIT_CORE, 0);
 }

@@ -49,6 +49,25 @@ static uint64_t measured_rate(void)
 			  (b.mono_ns - a.mono_ns));
 }
 
+#ifdef AP_TEST_LOSSY
+/* The test build whose life begins @wrap_ms before the 48 bits of an event's time wrap, and whose first estimate of the
+ * clock's rate is wrong by @drift_pct. */
+uint64_t ap_test_ticks_ahead;
+
+static void grow_old(void)
+{
+	const uint64_t ms = ap_runtime.settings.wrap_ms;
+	if (ms)
+		ap_test_ticks_ahead =
+			-(ap_arch_ticks() + ap_ticks_of_ns(ms * 1000000)) & AP_EVENT_TIME_MASK;
+	ap_runtime.ticks_per_s += ap_runtime.ticks_per_s / 100 * ap_runtime.settings.drift_pct;
+}
+#else
+static void grow_old(void)
+{
+}
+#endif
+
 void ap_clock_init(void)
 {
 	if (!ap_arch_clock_fixed())
@@ -59,6 +78,7 @@ void ap_clock_init(void)
 		ap_runtime.ticks_per_s = ap_arch_clock_hz();
 	if (ap_runtime.ticks_per_s < 1000000)
 		ap_runtime.ticks_per_s = measured_rate();
+	grow_old();
 	ap_hist_map_init(&ap_runtime.hist_map, ap_runtime.ticks_per_s);
 }
 

@@ -139,13 +139,38 @@ static const char *set_chunk(struct ap_settings *s, const char *value)
 }
 
 #ifdef AP_TEST_LOSSY
+static const char *parse_number(uint64_t *into, const char *value)
+{
+	return ap_parse_u64(&value, into) && !*value ? NULL : "expected a number";
+}
+
 static const char *set_lose(struct ap_settings *s, const char *value)
 {
 	uint64_t n = 0;
-	if (!ap_parse_u64(&value, &n) || *value)
-		return "expected a number";
+	const char *why = parse_number(&n, value);
 	s->lose_every = (uint32_t)n;
-	return NULL;
+	return why;
+}
+
+static const char *set_wrap(struct ap_settings *s, const char *value)
+{
+	uint64_t n = 0;
+	const char *why = parse_number(&n, value);
+	s->wrap_ms = (uint32_t)n;
+	return why;
+}
+
+static const char *set_drift(struct ap_settings *s, const char *value)
+{
+	uint64_t n = 0;
+	const char *why = parse_number(&n, value);
+	s->drift_pct = (uint32_t)n;
+	return why;
+}
+
+static const char *set_age(struct ap_settings *s, const char *value)
+{
+	return parse_number(&s->age, value);
 }
 #endif
 
@@ -171,6 +196,9 @@ static const struct option {
 	{"chunk", set_chunk},
 #ifdef AP_TEST_LOSSY
 	{"lose", set_lose},
+	{"wrap", set_wrap},
+	{"drift", set_drift},
+	{"age", set_age},
 #endif
 	{"start", later},
 	{"patch", later},

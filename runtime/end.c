@@ -95,9 +95,9 @@ static void announce(struct ap_control *c, enum ap_end kind, int status)
 	h->end_ticks = ap_ticks();
 	h->end_kind = kind;
 	h->end_status = (uint32_t)status;
-	ap_usage_update(c);
 	ap_threads_freeze(c);
 	wait_for_folds(c);
+	ap_usage_update(c); /* after the threads that would do it, too */
 	__atomic_store_n(&h->life, AP_LIFE_EXITING, __ATOMIC_RELEASE);
 	futex_wake(&h->life);
 }

@@ -19,6 +19,7 @@
 #define FAST_FILL_NS 20000000ull /* a chunk filled faster than this is worth doubling */
 #define CPU_READ_NS 10000000ull
 #define USAGE_NS 100000000ull
+#define USAGE_BUSY UINT64_MAX
 
 __thread struct ap_ctl *ap_self = &ap_no_ctl;
 struct ap_ctl ap_no_ctl;
@@ -190,6 +191,18 @@ static void read_thread_cpu(struct ap_ctl *ctl)
 	ctl->thread->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - ctl->cpu_start_ns;
 }
 
+/* By one thread at a time: two readings of the clocks that are mixed up would be another rate of the clock. */
+static void read_usage(struct ap_control *c, uint64_t now)
+{
+	uint64_t before = __atomic_load_n(&c->usage_ticks, __ATOMIC_RELAXED);
+	if (before == USAGE_BUSY || now - before <= ap_ticks_of_ns(USAGE_NS) ||
+	    !__atomic_compare_exchange_n(&c->usage_ticks, &before, USAGE_BUSY, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	ap_usage_update(c);
+	__atomic_store_n(&c->usage_ticks, now, __ATOMIC_RELEASE);
+}
+
 /* Clocks that cost system calls are read now and then only. */
 static void read_clocks(struct ap_control *c, struct ap_ctl *ctl)
 {
@@ -198,10 +211,7 @@ static void read_clocks(struct ap_control *c, struct ap_ctl *ctl)
 		ctl->cpu_read_ticks = now;
 		read_thread_cpu(ctl);
 	}
-	if (now - c->usage_ticks > ap_ticks_of_ns(USAGE_NS)) {
-		c->usage_ticks = now;
-		ap_usage_update(c);
-	}
+	read_usage(c, now);
 }
 
 static void want_attendant(struct ap_control *c)

@@ -107,8 +107,12 @@ struct ap_settings {
 	bool monitor;
 	bool monitor_now;
 	bool children;
-	uint32_t chunk_max;  /* slots; for tests */
-	uint32_t lose_every; /* tests: events lost on purpose in the fold */
+	uint32_t chunk_max; /* slots; for tests */
+	/* tests: */
+	uint32_t lose_every; /* events lost on purpose in the fold */
+	uint32_t wrap_ms;    /* the events' time wraps so soon; 0: where it does */
+	uint32_t drift_pct;  /* error of the first estimate of the clock's rate */
+	uint64_t age;	     /* events that each thread has behind it */
 	uint64_t memory;
 	uint64_t deadline_ns;
 	char dir[512];

@@ -17,14 +17,16 @@ static uint64_t mix(uint64_t x)
 struct ap_function *ap_function_at(const struct ap_control *c, uint32_t id)
 {
 	const ap_ref *blocks = ap_at(c, c->header->function_blocks);
-	struct ap_function *block = ap_at(c, blocks[id / AP_FUNCTIONS_PER_BLOCK]);
+	struct ap_function *block =
+		ap_at(c, __atomic_load_n(&blocks[id / AP_FUNCTIONS_PER_BLOCK], __ATOMIC_ACQUIRE));
 	return block + id % AP_FUNCTIONS_PER_BLOCK;
 }
 
 struct ap_node *ap_node_at(const struct ap_control *c, uint32_t id)
 {
 	const ap_ref *blocks = ap_at(c, c->header->node_blocks);
-	struct ap_node *block = ap_at(c, blocks[id / AP_NODES_PER_BLOCK]);
+	struct ap_node *block =
+		ap_at(c, __atomic_load_n(&blocks[id / AP_NODES_PER_BLOCK], __ATOMIC_ACQUIRE));
 	return block + id % AP_NODES_PER_BLOCK;
 }
 
@@ -64,7 +66,8 @@ static uint64_t *lookup_slots(struct ap_control *c, struct ap_lookup_table *tabl
 		const ap_ref made = ap_space_alloc(c, 8ull << log2_slots);
 		if (!made)
 			return NULL;
-		table->log2_slots = log2_slots;
+		__atomic_store_n(&table->log2_slots, log2_slots,
+				 __ATOMIC_RELAXED); /* whoever makes it: the same */
 		if (!__atomic_compare_exchange_n(&table->slots, &none, made, false,
 						 __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
 			slots = none;
@@ -128,10 +131,15 @@ static uint32_t find_or_make(struct ap_control *c, const struct lookup *l)
 	return 0;
 }
 
+static bool is_stale(const struct ap_function *function)
+{
+	return __atomic_load_n(&function->stale, __ATOMIC_RELAXED) != 0;
+}
+
 static bool same_function(const struct ap_control *c, uint32_t id, const struct lookup *l)
 {
 	const struct ap_function *function = ap_function_at(c, id);
-	return function->address == l->address && !function->stale;
+	return function->address == l->address && !is_stale(function);
 }
 
 static uint32_t make_function(struct ap_control *c, const struct lookup *l)
@@ -142,11 +150,12 @@ static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 		return 0;
 	struct ap_function *function = ap_function_at(c, id);
 	function->address = l->address;
-	function->module = ap_module_of(c, l->address, l->ticks);
+	__atomic_store_n(&function->module, ap_module_of(c, l->address, l->ticks),
+			 __ATOMIC_SEQ_CST);
 	function->first_ticks = l->ticks;
 	if (ap_module_unloaded(c, function->module)) {
 		/* Another thread's late fold: an entry for these events only, not for who comes to this address. */
-		function->stale = 1;
+		__atomic_store_n(&function->stale, 1, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
 	}
 	return id;
@@ -172,14 +181,16 @@ static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t tic
 static bool same_node(const struct ap_control *c, uint32_t id, const struct lookup *l)
 {
 	const struct ap_node *node = ap_node_at(c, id);
-	return node->address == l->address && node->parent == l->parent;
+	return __atomic_load_n(&node->address, __ATOMIC_RELAXED) == l->address &&
+	       node->parent == l->parent;
 }
 
 static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function)
 {
 	for (uint32_t i = 0; node > AP_ID_FORKED && i <= AP_MAX_PATH_DEPTH; i++) {
 		const struct ap_node *n = ap_node_at(c, node);
-		if (n->function == function && !(n->address & AP_NODE_INHERITED))
+		if (n->function == function &&
+		    !(__atomic_load_n(&n->address, __ATOMIC_RELAXED) & AP_NODE_INHERITED))
 			return true;
 		node = n->parent;
 	}
@@ -197,9 +208,11 @@ static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 				 sizeof(struct ap_node) * AP_NODES_PER_BLOCK))
 		return 0;
 	struct ap_node *node = ap_node_at(c, id);
-	node->address = l->address | (ap_function_at(c, function)->stale ? AP_NODE_STALE : 0);
+	__atomic_store_n(&node->address, l->address, __ATOMIC_RELAXED);
 	node->parent = l->parent;
-	node->function = function;
+	__atomic_store_n(&node->function, function, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ap_function_at(c, function)->stale, __ATOMIC_SEQ_CST))
+		__atomic_fetch_or(&node->address, AP_NODE_STALE, __ATOMIC_RELAXED);
 	node->depth = ap_node_at(c, l->parent)->depth + 1;
 	node->flags = on_path(c, l->parent, function) ? AP_NODE_RECURSIVE : 0;
 	return id;
@@ -233,7 +246,10 @@ uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, 
 	return id ? id : AP_ID_OTHER;
 }
 
-/** ap_tables_forget_module() - its addresses may mean something else from now on. */
+/** ap_tables_forget_module() - its addresses may mean something else from now on.
+ *
+ * Somebody may be making an entry meanwhile: who made it looks whether it is stale after having stored whose it is, we
+ * look whose it is after having stored that it is stale. */
 void ap_tables_forget_module(struct ap_control *c, uint32_t module)
 {
 	const uint32_t functions = __atomic_load_n(&c->header->functions, __ATOMIC_ACQUIRE);
@@ -241,18 +257,20 @@ void ap_tables_forget_module(struct ap_control *c, uint32_t module)
 	const ap_ref *function_blocks = ap_at(c, c->header->function_blocks);
 	const ap_ref *node_blocks = ap_at(c, c->header->node_blocks);
 	for (uint32_t id = AP_ID_FIRST; id < functions; id++) {
-		if (!function_blocks[id / AP_FUNCTIONS_PER_BLOCK])
+		if (!__atomic_load_n(&function_blocks[id / AP_FUNCTIONS_PER_BLOCK],
+				     __ATOMIC_ACQUIRE))
 			continue;
 		struct ap_function *function = ap_function_at(c, id);
-		if (function->module == module + 1)
-			function->stale = 1;
+		if (__atomic_load_n(&function->module, __ATOMIC_SEQ_CST) == module + 1)
+			__atomic_store_n(&function->stale, 1, __ATOMIC_SEQ_CST);
 	}
 	for (uint32_t id = AP_ID_FIRST; id < nodes; id++) {
-		if (!node_blocks[id / AP_NODES_PER_BLOCK])
+		if (!__atomic_load_n(&node_blocks[id / AP_NODES_PER_BLOCK], __ATOMIC_ACQUIRE))
 			continue;
 		struct ap_node *node = ap_node_at(c, id);
-		if (node->function && ap_function_at(c, node->function)->stale)
-			node->address |= AP_NODE_STALE;
+		const uint32_t function = __atomic_load_n(&node->function, __ATOMIC_SEQ_CST);
+		if (function && is_stale(ap_function_at(c, function)))
+			__atomic_fetch_or(&node->address, AP_NODE_STALE, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
 }

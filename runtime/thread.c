@@ -32,7 +32,8 @@ static void unlock(struct ap_control *c)
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id)
 {
 	const ap_ref *blocks = ap_at(c, c->header->thread_blocks);
-	struct ap_thread *block = ap_at(c, blocks[id / AP_THREADS_PER_BLOCK]);
+	struct ap_thread *block =
+		ap_at(c, __atomic_load_n(&blocks[id / AP_THREADS_PER_BLOCK], __ATOMIC_ACQUIRE));
 	return block + id % AP_THREADS_PER_BLOCK;
 }
 
@@ -45,10 +46,10 @@ static uint32_t list_of(uint32_t items)
 static ap_ref pop(struct ap_control *c, ap_ref *list)
 {
 	ap_ref ref = 0;
-	if (*list && try_lock(c)) {
+	if (__atomic_load_n(list, __ATOMIC_RELAXED) && try_lock(c)) {
 		ref = *list;
 		if (ref)
-			*list = *(ap_ref *)ap_at(c, ref);
+			__atomic_store_n(list, *(ap_ref *)ap_at(c, ref), __ATOMIC_RELAXED);
 		unlock(c);
 	}
 	return ref;
@@ -59,7 +60,7 @@ static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
 	if (!try_lock(c))
 		return; /* lost to the allocator: rare, and bounded by the cap */
 	*(ap_ref *)ap_at(c, ref) = *list;
-	*list = ref;
+	__atomic_store_n(list, ref, __ATOMIC_RELAXED);
 	unlock(c);
 }
 
@@ -168,7 +169,8 @@ static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
 					    c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
 			continue;
 		struct ap_thread *thread = ap_thread_at(c, id);
-		if (thread->state != AP_THREAD_ENDED || thread->first_chunk)
+		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != AP_THREAD_ENDED ||
+		    thread->first_chunk)
 			continue;
 		retire(c, thread);
 		*ret_id = id;
@@ -280,6 +282,20 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 		pthread_setspecific(ap_runtime.key - 1, ctl);
 }
 
+#ifdef AP_TEST_LOSSY
+/* The test build whose threads have recorded for long: so many events that were neither enter nor exit. */
+static void grow_old(const struct ap_control *c, struct ap_thread *thread)
+{
+	const uint64_t age = ap_runtime.settings.age;
+	struct ap_chunk *chunk = ap_at(c, thread->first_chunk);
+	chunk->lap_base = AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(chunk->lap_base), age);
+	thread->fold = AP_FOLD(0, 0, age);
+	thread->folded = thread->specials = age;
+}
+#else
+#define grow_old(c, thread) ((void)0)
+#endif
+
 /* It may have been set before the thread's first event, or by a bare system call. */
 static void read_alternate(struct ap_thread *thread)
 {
@@ -315,6 +331,7 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
 	give_ring(c, thread, id, &ring);
+	grow_old(c, thread);
 	read_alternate(thread);
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};

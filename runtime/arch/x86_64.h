@@ -12,11 +12,17 @@
 
 #define AP_ARCH_CLOCK AP_CLOCK_TSC
 
+#ifdef AP_TEST_LOSSY
+extern uint64_t ap_test_ticks_ahead; /* of a clock that has run for long: runtime/clock.c */
+#else
+#define ap_test_ticks_ahead 0u
+#endif
+
 static inline uint64_t ap_arch_ticks(void)
 {
 	uint32_t low, high;
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
+	return ((uint64_t)high << 32 | low) + ap_test_ticks_ahead;
 }
 
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)

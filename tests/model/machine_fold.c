@@ -130,17 +130,18 @@ static void close_top(struct fold *f, bool by_exit)
 	commit(f, depth - 1, gap_of(f), f->position + by_exit);
 }
 
+static uint32_t stack_of(const struct ap_frame *frame)
+{
+	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+}
+
 static bool top_is_gone(const struct fold *f, uint32_t stack, uint32_t site)
 {
 	const uint32_t depth = depth_of(f);
 	if (!depth)
 		return false;
 	const struct ap_frame *frame = &f->spool->frames[depth - 1];
-	const uint32_t frame_stack =
-		(uint32_t)((frame->word & AP_EVENT_STACK_TOP_MASK) >> AP_EVENT_STACK_TOP_SHIFT)
-			<< 16 |
-		frame->stack;
-	return ap_frame_verdict(frame_stack, ap_event_site(frame->word), stack, site) ==
+	return ap_frame_verdict(stack_of(frame), ap_event_site(frame->word), stack, site) ==
 	       AP_FRAME_GONE;
 }
 
@@ -262,6 +263,9 @@ static void fold_unwind(struct fold *f, const struct ap_event *event)
 {
 	const uint32_t target = (uint32_t)ap_special_value(event->word) & 0x7ffffu;
 	while (top_is_gone(f, target, top_site(f)))
+		close_top(f, false);
+	/* What was inlined into the target of a jump has its stack pointer, and is gone. */
+	while (depth_of(f) > 1 && stack_of(&f->spool->frames[depth_of(f) - 2]) == target)
 		close_top(f, false);
 	f->m->midway = DOUBT_NUMBER;
 	add(f, &f->thread->specials, 1, "fold: specials");

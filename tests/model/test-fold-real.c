@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/model/test-fold-real.c - the runtime's own fold, beside the model's, on the same chunks.
  *
- * A chunk of random events is folded by ap_fold() at once, and again in two goes that part at every position;
- * the model's fold tells the call paths, counts, times and open frames that both must come to. The runtime's
+ * A chunk of random events (nested, inlined, unwound, interrupted, with gaps; in any lap; with positions and times that
+ * wrap) is folded by ap_fold() at once, and again in two goes that part at every position; AP_SEED=N replays one,
+ * AP_SEEDS=N takes more. The model's fold tells the call paths, counts, times and open frames that both must come to. The runtime's
  * constructor has made a spool; nothing is recorded in it, so it is gone at the end. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +15,32 @@
 
 #define SLOTS 64u
 #define CHUNKS 100u
+#define POSITIONS (1ull << 31)
+#define TIMES (1ull << 48)
 #define STACK_TOP 0x7fff0000u
 #define FUNCTIONS 3u
 
 /* --- chunks of events ------------------------------------------------------------------------------ */
 
+/* A chunk somewhere in a ring's life: positions and times may wrap within it, and its slots held another lap. */
+struct stream {
+	struct ap_event events[SLOTS];
+	uint64_t base;	/* sequence number of the first event */
+	uint64_t start; /* full time of what was before */
+	uint32_t lap;
+};
+
 struct generator {
 	uint64_t random;
 	uint64_t now;
+	uint64_t last; /* full time of the last event */
 	struct ap_event *events;
+	uint32_t lap;
 	uint32_t n;
 	uint32_t depth;
 	uint32_t functions[SLOTS];
+	uint64_t stacks[SLOTS];
+	uint32_t sites[SLOTS];
 };
 
 static uint32_t next(struct generator *g)
@@ -34,28 +49,32 @@ static uint32_t next(struct generator *g)
 	return (uint32_t)(g->random >> 33);
 }
 
-static uint64_t stack_at(uint32_t depth)
+/* Where control is at this depth: the innermost call's own stack pointer. */
+static uint64_t stack_at(const struct generator *g, uint32_t depth)
 {
-	return STACK_TOP - 64u * depth;
+	return depth ? g->stacks[depth - 1] : STACK_TOP;
 }
 
 static void put(struct generator *g, uint64_t word, uint64_t stack_pointer)
 {
 	const uint32_t back =
 		next(g) % 16 == 0 ? 48 : 0; /* a handler came between stamp and slot */
-	g->events[g->n++] =
-		(struct ap_event){word, ap_event_make_time(g->now - back, stack_pointer)};
+	g->last = g->now - back;
+	g->events[g->n++] = (struct ap_event){word, ap_event_make_time(g->last, stack_pointer)};
 	g->now += 16 * (1 + next(g) % 100);
 }
 
 static void put_enter(struct generator *g)
 {
 	const uint32_t function = next(g) % FUNCTIONS;
-	g->functions[g->depth++] = function;
-	put(g,
-	    ap_event_make_word(machine_address(function), AP_EVENT_ENTER, 1, stack_at(g->depth),
-			       g->n),
-	    stack_at(g->depth));
+	const bool inlined = g->depth && next(g) % 4 == 0;
+	const uint64_t stack = stack_at(g, g->depth) - (inlined ? 0 : 64);
+	const uint32_t site = inlined ? g->sites[g->depth - 1] : g->n;
+	g->functions[g->depth] = function;
+	g->stacks[g->depth] = stack;
+	g->sites[g->depth++] = site;
+	put(g, ap_event_make_word(machine_address(function), AP_EVENT_ENTER, g->lap, stack, site),
+	    stack);
 }
 
 /* Now and then of a function that is not the innermost, or not open at all. */
@@ -63,10 +82,9 @@ static void put_exit(struct generator *g)
 {
 	const uint32_t function =
 		next(g) % 12 && g->depth ? g->functions[g->depth - 1] : next(g) % FUNCTIONS;
-	put(g,
-	    ap_event_make_word(machine_address(function), AP_EVENT_EXIT, 1, stack_at(g->depth),
-			       g->n),
-	    stack_at(g->depth));
+	const uint64_t stack = stack_at(g, g->depth);
+	put(g, ap_event_make_word(machine_address(function), AP_EVENT_EXIT, g->lap, stack, g->n),
+	    stack);
 	if (g->depth)
 		g->depth--;
 }
@@ -74,29 +92,42 @@ static void put_exit(struct generator *g)
 static void put_unwind(struct generator *g)
 {
 	g->depth = g->depth ? next(g) % g->depth : 0;
-	put(g, ap_special_make_word(AP_SPECIAL_UNWIND, stack_at(g->depth) >> 4, 1),
-	    stack_at(g->depth));
+	const uint64_t stack = stack_at(g, g->depth);
+	while (g->depth > 1 && g->stacks[g->depth - 2] == stack)
+		g->depth--; /* it was inlined: no target of a jump */
+	put(g, ap_special_make_word(AP_SPECIAL_UNWIND, stack >> 4, g->lap), stack);
 }
 
 static void put_gap(struct generator *g)
 {
-	const uint64_t before = (g->events[g->n - 1].time & AP_EVENT_TIME_MASK) + 48;
+	const uint64_t before = g->last + 48;
 	g->now = g->now > before ? g->now : before;
-	const uint64_t spent = g->now - (g->events[g->n - 1].time & AP_EVENT_TIME_MASK);
-	g->events[g->n++] = (struct ap_event){ap_special_make_word(AP_SPECIAL_GAP, spent >> 4, 1),
-					      ap_event_make_time(g->now, STACK_TOP)};
+	const uint64_t spent = g->now - g->last;
+	g->events[g->n++] =
+		(struct ap_event){ap_special_make_word(AP_SPECIAL_GAP, spent >> 4, g->lap),
+				  ap_event_make_time(g->now, STACK_TOP)};
+	g->last = g->now;
 	g->now += 16;
 }
 
 /* Gaps stand where slow paths put them: behind an event whose stamp is newer than all before. */
-static void fill(struct ap_event *events, uint64_t seed)
+static void fill(struct stream *stream, uint64_t seed)
 {
-	struct generator g = {.random = seed, .now = 1u << 20, .events = events};
+	struct ap_event *events = stream->events;
+	struct generator g = {.random = seed, .events = events};
+	/* Half of all streams see their times wrap, and half their positions, somewhere in the middle. */
+	stream->lap = 1 + next(&g) % 3;
+	stream->base = next(&g) % 2 ? (1 + next(&g) % 5) * POSITIONS - next(&g) % SLOTS
+				    : next(&g) * (uint64_t)SLOTS;
+	stream->start = next(&g) % 2 ? (1 + next(&g) % 5) * TIMES - next(&g) % (SLOTS * 800)
+				     : (1u << 20) + (uint64_t)next(&g) * next(&g);
+	g.now = stream->start + 64;
+	g.lap = stream->lap;
 	uint64_t newest = 0;
 
 	while (g.n < SLOTS) {
 		const uint32_t r = next(&g) % 32;
-		const uint64_t last = g.n ? events[g.n - 1].time & AP_EVENT_TIME_MASK : 0;
+		const uint64_t last = g.last;
 		const bool in_order = g.n > 0 && last > newest;
 		newest = last > newest ? last : newest;
 		if (r == 0 && in_order && ap_event_kind(events[g.n - 1].word) != AP_EVENT_SPECIAL)
@@ -182,8 +213,18 @@ static void forget_counters(struct ap_control *c)
 	}
 }
 
-/* Fold the first @part events, then all: as if a fold had been cut short there and resumed. */
-static void fold_real(const struct ap_event *events, uint32_t part, struct result *r)
+/* What is not written yet are events of the lap before. */
+static void age_slots(struct ap_event *events, uint32_t from, uint32_t lap)
+{
+	for (uint32_t i = from; i < SLOTS; i++) {
+		events[i].word &= ~AP_EVENT_LAP_MASK;
+		events[i].word |= (uint64_t)(lap % 3 + 1) << AP_EVENT_LAP_SHIFT;
+	}
+}
+
+/* Fold the first @part events, then all: as if a fold had been cut short there, or had come to where a hook has reserved
+ * and not yet stored, and were resumed. */
+static void fold_real(const struct stream *stream, uint32_t part, struct result *r)
 {
 	struct ap_control *c = ap_runtime.control;
 	static ap_ref chunk_ref, frames_ref;
@@ -192,18 +233,22 @@ static void fold_real(const struct ap_event *events, uint32_t part, struct resul
 	struct ap_chunk *chunk = ap_at(c, chunk_ref);
 	const uint64_t first = (uint64_t)(chunk + 1);
 
-	chunk->lap_base = AP_CHUNK_LAP_BASE(1, 0);
-	memcpy(chunk + 1, events, SLOTS * sizeof *events);
+	chunk->lap_base = AP_CHUNK_LAP_BASE(stream->lap, stream->base);
 	forget_counters(c);
 	memset(r, 0, sizeof *r);
+	r->thread.fold = AP_FOLD(0, 0, stream->base);
+	r->thread.last_ticks = stream->start;
 	r->thread.first_chunk = r->thread.last_chunk = chunk_ref;
 	r->thread.frames = frames_ref;
 	r->thread.frames_max = SLOTS;
 	const uint32_t parts[] = {part, SLOTS};
 	for (int i = 0; i < 2; i++) {
-		r->thread.cursor = first + parts[i] * sizeof *events;
+		memcpy(chunk + 1, stream->events, sizeof stream->events);
+		age_slots((struct ap_event *)(chunk + 1), parts[i], stream->lap);
+		r->thread.cursor = first + (part % 2 ? parts[i] : SLOTS) * sizeof(struct ap_event);
 		ap_fold(c, the_shard(c), &r->thread, AP_TEAR_NONE);
-		ck_assert_uint_eq(AP_FOLD_POSITION(r->thread.fold), parts[i]);
+		ck_assert_uint_eq(AP_FOLD_POSITION(r->thread.fold),
+				  AP_FOLD_POSITION(stream->base + parts[i]));
 	}
 	for (uint32_t i = AP_ID_FIRST; i < c->header->nodes; i++) {
 		const struct ap_node_stat *stat = ap_shard_node_stat(c, the_shard(c), i);
@@ -220,7 +265,7 @@ static uint64_t model_key(const struct machine_spool *s, uint32_t node)
 				  : model_key(s, n->parent) << 4 | (function_of(n->address) + 1);
 }
 
-static void fold_model(const struct ap_event *events, struct result *r)
+static void fold_model(const struct stream *stream, struct result *r)
 {
 	static struct machine_spool spool;
 	static const struct machine_config config = {.slots = SLOTS};
@@ -229,9 +274,11 @@ static void fold_model(const struct ap_event *events, struct result *r)
 	struct ap_chunk *chunk = (struct ap_chunk *)spool.heap;
 
 	chunk->slots = SLOTS;
-	chunk->lap_base = AP_CHUNK_LAP_BASE(1, 0);
-	memcpy(chunk + 1, events, SLOTS * sizeof *events);
-	spool.header.alloc_next = sizeof *chunk + SLOTS * sizeof *events;
+	chunk->lap_base = AP_CHUNK_LAP_BASE(stream->lap, stream->base);
+	memcpy(chunk + 1, stream->events, sizeof stream->events);
+	spool.header.alloc_next = sizeof *chunk + sizeof stream->events;
+	spool.thread.fold = AP_FOLD(0, 0, stream->base);
+	spool.thread.last_ticks = stream->start;
 	spool.thread.first_chunk = spool.thread.last_chunk = machine_ref(&spool, chunk);
 	spool.thread.cursor = machine_chunk_end(chunk);
 	machine_fold(&machine, &spool, false);
@@ -275,17 +322,20 @@ static void check_same(struct result *real, struct result *model, const char *wh
 
 START_TEST(both_folds_agree_wherever_the_real_one_is_resumed)
 {
-	struct ap_event events[SLOTS];
+	static struct stream stream;
 	static struct result real, model;
 	ck_assert_msg(ap_runtime.control && ap_runtime.control->base, "the runtime is not on");
-	for (uint64_t seed = 1; seed <= CHUNKS; seed++) {
-		fill(events, seed);
-		fold_model(events, &model);
+	const char *only = getenv("AP_SEED"), *most = getenv("AP_SEEDS");
+	const uint64_t from = only ? strtoull(only, NULL, 0) : 1;
+	const uint64_t to = only ? from : most ? strtoull(most, NULL, 0) : CHUNKS;
+	for (uint64_t seed = from; seed <= to; seed++) {
+		fill(&stream, seed);
+		fold_model(&stream, &model);
 		for (uint32_t part = 0; part <= SLOTS; part++) {
 			char where[64];
-			snprintf(where, sizeof where, "chunk %u, resumed at %u", (unsigned)seed,
+			snprintf(where, sizeof where, "seed %u, resumed at %u", (unsigned)seed,
 				 part);
-			fold_real(events, part, &real);
+			fold_real(&stream, part, &real);
 			check_same(&real, &model, where);
 		}
 	}
@@ -294,26 +344,27 @@ END_TEST
 
 START_TEST(a_hole_stops_the_fold_until_it_is_filled_or_given_up)
 {
-	struct ap_event events[SLOTS];
+	static struct stream stream;
 	struct ap_control *c = ap_runtime.control;
 	static struct result r;
-	fill(events, 7);
+	fill(&stream, 7);
+	const uint64_t base = stream.base;
 	for (uint32_t hole = 0; hole < SLOTS; hole++) {
-		fold_real(events, 0, &r);
+		fold_real(&stream, 0, &r);
 		struct ap_chunk *chunk = ap_at(c, r.thread.first_chunk);
 		struct ap_event *slot = (struct ap_event *)(chunk + 1) + hole;
 		const uint64_t word = slot->word;
 		slot->word = 0;
-		r.thread.fold = 0;
+		r.thread.fold = AP_FOLD(0, 0, base);
 		ap_fold(c, the_shard(c), &r.thread, AP_TEAR_NONE);
-		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold), hole);
+		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold - base), hole);
 		ap_fold(c, the_shard(c), &r.thread,
 			AP_TEAR_OLD); /* the last chunk's holes are young */
-		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold), hole);
+		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold - base), hole);
 		ck_assert_uint_eq(r.thread.torn, 0);
 		slot->word = hole % 2 ? word : 0;
 		ap_fold(c, the_shard(c), &r.thread, AP_TEAR_ALL);
-		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold), SLOTS);
+		ck_assert_uint_eq(AP_FOLD_POSITION(r.thread.fold - base), SLOTS);
 		ck_assert_uint_eq(r.thread.torn, hole % 2 ? 0 : 1);
 	}
 }

@@ -402,9 +402,10 @@ START_TEST(a_library_loaded_twice_has_its_names_at_both_places)
 		ap_symbolize(symbolizer, i, modules[i].bias + address, &got);
 		ck_assert_str_eq(got.name, "local_function");
 		ck_assert_int_eq(got.line, 2);
-		free(modules[i].path);
 	}
 	ap_symbolizer_free(symbolizer);
+	free(modules[0].path);
+	free(modules[1].path);
 }
 END_TEST
 
