@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <ucontext.h>
 
 #include "runtime/runtime.h"
 
@@ -24,6 +25,9 @@
 	X(void, longjmp, (jmp_buf, int))                                                           \
 	X(void, siglongjmp, (sigjmp_buf, int))                                                     \
 	X(void, __longjmp_chk, (jmp_buf, int))                                                     \
+	X(void, makecontext, (ucontext_t *, void (*)(void), int, ...))                             \
+	X(int, swapcontext, (ucontext_t *, const ucontext_t *))                                    \
+	X(int, setcontext, (const ucontext_t *))                                                   \
 	X(int, sigaltstack, (const stack_t *, stack_t *))                                          \
 	X(int, prctl, (int, ...))                                                                  \
 	X(int, dlclose, (void *))                                                                  \

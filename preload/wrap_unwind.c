@@ -13,8 +13,10 @@
 static void unwinding_to(const void *buffer)
 {
 	const uint64_t stack_pointer = ap_arch_jmpbuf_sp(buffer);
-	if (stack_pointer)
-		ap_record_special(AP_SPECIAL_UNWIND, stack_pointer >> 4);
+	if (!stack_pointer)
+		return;
+	ap_fiber_switch(ap_fiber_of_stack(stack_pointer)); /* coroutines jump from stack to stack */
+	ap_record_special(AP_SPECIAL_UNWIND, stack_pointer >> 4);
 }
 
 #undef longjmp

@@ -22,7 +22,7 @@ static uint32_t frame_stack(const struct ap_frame *frame)
 
 static struct ap_frame *top_of(const struct ap_fold *fold)
 {
-	return fold->frames_n ? &fold->frames[fold->frames_n - 1] : NULL;
+	return fold->stack.frames_n ? &fold->stack.frames[fold->stack.frames_n - 1] : NULL;
 }
 
 /* What is later than @end is not taken as a wrap: it happened, with a clock that stepped back. */
@@ -68,7 +68,7 @@ static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_
 
 static int close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 {
-	const struct ap_frame *frame = &fold->frames[--fold->frames_n];
+	const struct ap_frame *frame = &fold->stack.frames[--fold->stack.frames_n];
 	const uint64_t total = since(r, frame->start, now);
 	struct ap_frame *parent = top_of(fold);
 
@@ -107,16 +107,16 @@ static bool is_gone(const struct ap_fold *fold, const struct ap_event *event)
 
 static int make_room(struct ap_fold *fold)
 {
-	if (fold->frames_n < fold->frames_room) {
+	if (fold->stack.frames_n < fold->stack.frames_room) {
 		return 0;
 	}
-	const size_t room = fold->frames_room ? 2 * fold->frames_room : 64;
-	struct ap_frame *frames = reallocarray(fold->frames, room, sizeof(*frames));
+	const size_t room = fold->stack.frames_room ? 2 * fold->stack.frames_room : 64;
+	struct ap_frame *frames = reallocarray(fold->stack.frames, room, sizeof(*frames));
 	if (!frames) {
 		return -ENOMEM;
 	}
-	fold->frames = frames;
-	fold->frames_room = room;
+	fold->stack.frames = frames;
+	fold->stack.frames_room = room;
 	return 0;
 }
 
@@ -147,7 +147,7 @@ static int push(struct ap_reader *r, struct ap_fold *fold, const struct ap_event
 		e = make_room(fold);
 	}
 	if (e == 0) {
-		fold->frames[fold->frames_n++] = frame;
+		fold->stack.frames[fold->stack.frames_n++] = frame;
 	}
 	return e;
 }
@@ -161,13 +161,14 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 	if (e < 0) {
 		return e;
 	}
-	if (fold->beyond || fold->frames_n >= AP_MAX_FRAMES) {
-		fold->beyond++;
+	if (fold->stack.beyond || fold->stack.frames_n >= AP_MAX_FRAMES ||
+	    fold->fiber == AP_FIBER_LOST) {
+		fold->stack.beyond++;
 		r->reader_counts.beyond++;
 		r->function_sums[function].beyond++;
 		return 0;
 	}
-	while (fold->frames_n && is_gone(fold, event)) {
+	while (fold->stack.frames_n && is_gone(fold, event)) {
 		r->reader_counts.resyncs++;
 		e = close_unclosed(r, fold, now);
 		if (e < 0) {
@@ -180,24 +181,24 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 /* Frames above the one of this function, itself excluded; frames_n when there is none. */
 static size_t frames_above(const struct ap_fold *fold, uint64_t word)
 {
-	for (size_t i = fold->frames_n; i > 0; i--) {
-		if (function_bits(fold->frames[i - 1].word) == function_bits(word)) {
-			return fold->frames_n - i;
+	for (size_t i = fold->stack.frames_n; i > 0; i--) {
+		if (function_bits(fold->stack.frames[i - 1].word) == function_bits(word)) {
+			return fold->stack.frames_n - i;
 		}
 	}
-	return fold->frames_n;
+	return fold->stack.frames_n;
 }
 
 static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
 {
 	const uint64_t now = fold->last_ticks - fold->gap_ticks;
 
-	if (fold->beyond) {
-		fold->beyond--;
+	if (fold->stack.beyond) {
+		fold->stack.beyond--;
 		return 0;
 	}
 	size_t above = frames_above(fold, event->word);
-	if (above == fold->frames_n) {
+	if (above == fold->stack.frames_n) {
 		r->reader_counts.unmatched_exits++;
 		return 0;
 	}
@@ -211,37 +212,117 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 }
 
 /* longjmp and catch say which frame goes on. Return: frames that are left, by the rules of ap_frame_jumped(). */
-static size_t frames_left(const struct ap_fold *fold, uint32_t target)
+static size_t frames_left(const struct ap_fold *fold, uint32_t target, bool jumped)
 {
-	size_t keep = fold->frames_n;
-	while (keep > 0 && frame_stack(&fold->frames[keep - 1]) != target) {
+	size_t keep = fold->stack.frames_n;
+	while (keep > 0 && frame_stack(&fold->stack.frames[keep - 1]) != target) {
 		keep--;
 	}
-	if (keep == 0) {
-		keep = fold->frames_n;
+	while (jumped && keep > 1 && frame_stack(&fold->stack.frames[keep - 2]) == target) {
+		keep--; /* inlined into the function that is jumped to */
 	}
-	while (keep > 0 &&
-	       ap_frame_jumped(&fold->alternate, frame_stack(&fold->frames[keep - 1]), target)) {
+	if (keep == 0) {
+		keep = fold->stack.frames_n;
+	}
+	while (keep > 0 && ap_frame_jumped(&fold->alternate,
+					   frame_stack(&fold->stack.frames[keep - 1]), target)) {
 		keep--;
 	}
 	return keep;
 }
 
-static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target)
+static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target, bool jumped)
 {
 	const uint64_t now = fold->last_ticks - fold->gap_ticks;
-	const size_t keep = frames_left(fold, target);
+	const size_t keep = frames_left(fold, target, jumped);
 
-	while (fold->frames_n > keep) {
+	while (fold->stack.frames_n > keep) {
 		/* Calls that were counted only are deeper still. */
-		r->reader_counts.unclosed += fold->beyond;
-		fold->beyond = 0;
+		r->reader_counts.unclosed += fold->stack.beyond;
+		fold->stack.beyond = 0;
 		const int e = close_unclosed(r, fold, now);
 		if (e < 0) {
 			return e;
 		}
 	}
 	return 0;
+}
+
+void ap_stack_clear(struct ap_stack *stack)
+{
+	free(stack->frames);
+	*stack = (struct ap_stack){0};
+}
+
+/* A fiber's calls are with one thread at a time; who comes too early finds none. */
+static struct ap_reader_fiber *free_fiber(const struct ap_reader *r, uint64_t id)
+{
+	return id < r->fibers_n && !r->fibers[id].held ? &r->fibers[id] : NULL;
+}
+
+static void leave_stack(struct ap_reader *r, struct ap_fold *fold)
+{
+	fold->stack.virtual_ticks = fold->last_ticks - fold->gap_ticks;
+	if (fold->fiber == 0) {
+		fold->own = fold->stack;
+	} else if (fold->fiber < r->fibers_n) {
+		r->fibers[fold->fiber].stack = fold->stack;
+		r->fibers[fold->fiber].held = false;
+	} else {
+		r->reader_counts.unclosed += fold->stack.beyond;
+		ap_stack_clear(&fold->stack);
+	}
+	fold->stack = (struct ap_stack){0};
+}
+
+/* What is open on a stack stands still until a thread comes back to it. */
+static void switch_to(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
+{
+	if (id == fold->fiber) {
+		return;
+	}
+	leave_stack(r, fold);
+	struct ap_reader_fiber *fiber = free_fiber(r, id);
+	if (id == 0) {
+		fold->stack = fold->own;
+		fold->own = (struct ap_stack){0};
+	} else if (fiber) {
+		fold->stack = fiber->stack;
+		*fiber = (struct ap_reader_fiber){.held = true};
+	}
+	fold->fiber = id == 0 || fiber ? (uint32_t)id : AP_FIBER_LOST;
+	if (fold->stack.virtual_ticks) {
+		fold->gap_ticks = fold->last_ticks - fold->stack.virtual_ticks;
+	}
+}
+
+static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+{
+	int e = 0;
+
+	r->reader_counts.unclosed += fold->stack.beyond;
+	fold->stack.beyond = 0;
+	while (fold->stack.frames_n && e == 0) {
+		e = close_unclosed(r, fold, now);
+	}
+	return e;
+}
+
+/* The stack will be used for something else. */
+static int end_fiber(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
+{
+	if (id == fold->fiber) {
+		return close_all(r, fold, fold->last_ticks - fold->gap_ticks);
+	}
+	struct ap_reader_fiber *fiber = id ? free_fiber(r, id) : NULL;
+	if (!fiber) {
+		return 0;
+	}
+	struct ap_fold other = {.stack = fiber->stack, .fiber = (uint32_t)id};
+	const int e = close_all(r, &other, other.stack.virtual_ticks);
+	ap_stack_clear(&other.stack);
+	fiber->stack = (struct ap_stack){0};
+	return e;
 }
 
 static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word)
@@ -258,7 +339,13 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 		return 0;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:
-		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu);
+		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu,
+				 ap_special_subject(word) == AP_SPECIAL_UNWIND);
+	case AP_SPECIAL_FIBER:
+		switch_to(r, fold, value);
+		return 0;
+	case AP_SPECIAL_FIBER_END:
+		return end_fiber(r, fold, value);
 	}
 	return 0; /* of a later version of the program's side: counted */
 }

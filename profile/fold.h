@@ -19,11 +19,19 @@ struct ap_fold_counts {
 	uint64_t specials, unmatched_exits, unclosed, resyncs, clamps, beyond, inherited;
 };
 
-/** Where the fold of a thread stands. Owns its frames. */
-struct ap_fold {
+/** The open calls of one stack. Owns its frames. */
+struct ap_stack {
 	struct ap_frame *frames;
 	size_t frames_n, frames_room;
-	uint64_t beyond; /* open calls on top of the frames that are counted only */
+	uint64_t beyond;	/* open calls on top of the frames that are counted only */
+	uint64_t virtual_ticks; /* when it was left, while no thread is on it; 0: never */
+};
+
+/** Where the fold of a thread stands. */
+struct ap_fold {
+	struct ap_stack stack; /* on which the thread is */
+	struct ap_stack own;   /* its own, while it is on a fiber's */
+	uint32_t fiber;	       /* id; 0: on its own; AP_FIBER_LOST */
 	uint64_t gap_ticks;
 	uint64_t last_ticks;
 	struct ap_altstack alternate;
@@ -31,6 +39,9 @@ struct ap_fold {
 
 /** ap_fold_event() - fold one event. Return: 0 or -ENOMEM. */
 int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event);
+
+/** ap_stack_clear() - release the frames. */
+void ap_stack_clear(struct ap_stack *stack);
 
 /** ap_fold_end_top() - close the top frame because the profile ends @virtual_ticks. Return: 0 or -ENOMEM. */
 int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_ticks);

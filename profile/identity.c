@@ -72,7 +72,7 @@ void ap_reader_identity(struct ap_reader *r)
 	name_drops(r, q, torn);
 	add_counts(r, q);
 	q->folded = folded_in_spool(r);
-	q->in_doubt = r->shards_busy * EVENTS_PER_FOLD;
+	q->in_doubt = (r->shards_busy + r->hdr.folds_resumed) * EVENTS_PER_FOLD;
 	accounted = q->folded + q->pending;
 	for (int i = 0; i < AP_PROFILE_DROPS; i++) {
 		accounted += q->dropped[i].events;

@@ -52,6 +52,8 @@ const struct ap_table_kind ap_table_modules = {AP_MODULE_BLOCKS, AP_MODULES_PER_
 					       sizeof(struct ap_module)};
 const struct ap_table_kind ap_table_threads = {AP_THREAD_BLOCKS, AP_THREADS_PER_BLOCK,
 					       sizeof(struct ap_thread)};
+const struct ap_table_kind ap_table_fibers = {AP_FIBER_BLOCKS, AP_FIBERS_PER_BLOCK,
+					      sizeof(struct ap_fiber)};
 const struct ap_table_kind ap_table_node_stats = {AP_NODE_STAT_BLOCKS, AP_STATS_PER_BLOCK,
 						  sizeof(struct ap_node_stat)};
 const struct ap_table_kind ap_table_function_stats = {AP_FUNCTION_STAT_BLOCKS, AP_STATS_PER_BLOCK,

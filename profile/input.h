@@ -37,7 +37,7 @@ struct ap_table_kind {
 	uint32_t record_bytes;
 };
 extern const struct ap_table_kind ap_table_functions, ap_table_nodes, ap_table_modules,
-	ap_table_threads, ap_table_node_stats, ap_table_function_stats;
+	ap_table_threads, ap_table_fibers, ap_table_node_stats, ap_table_function_stats;
 
 /** Records by id, in blocks. Borrows its input. */
 struct ap_table {

@@ -27,6 +27,7 @@ static uint64_t find_end(const struct ap_reader *r)
 	return end;
 }
 
+/* @now: virtual time of the call's stack. */
 static void list_call(const struct ap_reader *r, const struct ap_frame *frame, uint64_t now,
 		      struct ap_profile_open_call *ret)
 {
@@ -40,28 +41,53 @@ static void list_call(const struct ap_reader *r, const struct ap_frame *frame, u
 	};
 }
 
+static void list_stack(const struct ap_reader *r, const struct ap_stack *stack, uint64_t now,
+		       struct ap_profile_thread *to)
+{
+	for (size_t i = 0; i < stack->frames_n; i++) {
+		list_call(r, &stack->frames[i], now, &to->open[to->open_n++]);
+	}
+}
+
+/* On @fold's stack. */
+static int close_stack(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+{
+	int e = 0;
+
+	while (fold->stack.frames_n && e == 0) {
+		e = ap_fold_end_top(r, fold, now);
+	}
+	return e;
+}
+
+/* A stack that nobody is on: its calls stand where it was left. */
+static int close_parked(struct ap_reader *r, struct ap_stack *stack)
+{
+	struct ap_fold fold = {.stack = *stack};
+	const int e = close_stack(r, &fold, stack->virtual_ticks);
+
+	*stack = fold.stack;
+	return e;
+}
+
 static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 			struct ap_profile_thread *to)
 {
 	/* Events may be younger than the announced end: other threads ran on for a moment. */
 	const uint64_t now = later(r->end_ticks, t->fold.last_ticks) - t->fold.gap_ticks;
-	int e = 0;
+	const size_t n = t->fold.own.frames_n + t->fold.stack.frames_n;
 
-	if (t->fold.frames_n == 0) {
+	if (n == 0) {
 		return 0;
 	}
-	to->open = calloc(t->fold.frames_n, sizeof(*to->open));
+	to->open = calloc(n, sizeof(*to->open));
 	if (!to->open) {
 		return -ENOMEM;
 	}
-	to->open_n = t->fold.frames_n;
-	for (size_t i = 0; i < to->open_n; i++) {
-		list_call(r, &t->fold.frames[i], now, &to->open[i]);
-	}
-	while (t->fold.frames_n && e == 0) {
-		e = ap_fold_end_top(r, &t->fold, now);
-	}
-	return e;
+	list_stack(r, &t->fold.own, t->fold.own.virtual_ticks, to);
+	list_stack(r, &t->fold.stack, now, to);
+	const int e = close_stack(r, &t->fold, now);
+	return e < 0 ? e : close_parked(r, &t->fold.own);
 }
 
 int ap_reader_open_calls(struct ap_reader *r)
@@ -71,6 +97,9 @@ int ap_reader_open_calls(struct ap_reader *r)
 	r->end_ticks = find_end(r);
 	for (size_t i = 0; i < r->profile->threads_n && e == 0; i++) {
 		e = close_thread(r, &r->threads[i], &r->profile->threads[i]);
+	}
+	for (size_t i = 0; i < r->fibers_n && e == 0; i++) {
+		e = close_parked(r, &r->fibers[i].stack);
 	}
 	return e;
 }

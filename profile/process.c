@@ -186,7 +186,7 @@ static void take_costs(struct ap_reader *r)
 	q->degraded = h->degraded;
 	q->folds = h->folds;
 	q->memory_used_bytes = ap_header_used_bytes(h);
-	q->memory_cap_bytes = h->size_bytes;
+	q->memory_cap_bytes = h->cap_bytes;
 }
 
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known)

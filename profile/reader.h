@@ -6,6 +6,7 @@
  *   tables.c    modules, functions and nodes by id
  *   counters.c  sum the shards' counters, in ticks
  *   threads.c   thread records and their open frames
+ *   fibers.c    the stacks that are no thread's own, and their open frames
  *   pending.c   events that nobody has folded: ring.c finds them, fold.c folds them, model.c grows
  *   open.c      close what was open at the end time
  *   figures.c   ticks become the model's nanoseconds
@@ -75,6 +76,12 @@ struct ap_reader_thread {
 	uint64_t holes;	    /* torn, found by the reader */
 };
 
+/** A stack that is no thread's own; by fiber id. */
+struct ap_reader_fiber {
+	struct ap_stack stack;
+	bool held; /* a thread is on it, and has its calls */
+};
+
 struct ap_reader {
 	struct ap_input in;
 	struct ap_spool_header hdr; /* a copy */
@@ -89,6 +96,8 @@ struct ap_reader {
 	struct ap_map function_by_address, node_by_path;
 	bool indexed; /* the maps are filled */
 	struct ap_reader_thread *threads;
+	struct ap_reader_fiber *fibers;
+	size_t fibers_n;
 
 	struct ap_fold_counts spool_counts;  /* of the folds in the program */
 	struct ap_fold_counts reader_counts; /* of ours */
@@ -106,6 +115,11 @@ int ap_reader_fail(struct ap_profile_error *error, const char *format, ...)
 int ap_reader_no_memory(struct ap_profile_error *error);
 void ap_reader_damage(struct ap_reader *r, enum ap_damage kind);
 
+/** ap_reader_stack() - the @depth open calls of a stack whose first @most are at @frames. Those that cannot be read
+ * become calls that are counted only: their exits still find their place. Return: 0 or -ENOMEM. */
+int ap_reader_stack(struct ap_reader *r, ap_ref frames, uint32_t most, uint32_t depth,
+		    struct ap_stack *ret);
+
 /** ap_reader_duration() - ticks to ns, rounded; what does not fit is UINT64_MAX. */
 uint64_t ap_reader_duration(const struct ap_reader *r, uint64_t ticks);
 /** ap_reader_between() - the same of the time from @start to @end; 0 when they are the wrong way round. */
@@ -116,6 +130,7 @@ int ap_reader_header(struct ap_reader *r);
 int ap_reader_tables(struct ap_reader *r);
 int ap_reader_counters(struct ap_reader *r);
 int ap_reader_threads(struct ap_reader *r);
+int ap_reader_fibers(struct ap_reader *r);
 int ap_reader_pending(struct ap_reader *r);
 int ap_reader_open_calls(struct ap_reader *r);
 void ap_reader_figures(struct ap_reader *r);

@@ -30,10 +30,10 @@ static void add_counts(struct ap_fold_counts *c, const struct ap_thread *t)
 	c->inherited += t->inherited;
 }
 
-static void check_frames(struct ap_reader *r, struct ap_fold *fold)
+static void check_frames(struct ap_reader *r, struct ap_stack *stack)
 {
-	for (size_t i = 0; i < fold->frames_n; i++) {
-		struct ap_frame *f = &fold->frames[i];
+	for (size_t i = 0; i < stack->frames_n; i++) {
+		struct ap_frame *f = &stack->frames[i];
 		if (f->node >= r->profile->nodes_n || !r->profile->nodes[f->node].used) {
 			ap_reader_damage(r, AP_DAMAGE_FRAME);
 			f->node = AP_ID_DEEPER;
@@ -42,34 +42,51 @@ static void check_frames(struct ap_reader *r, struct ap_fold *fold)
 	}
 }
 
-/* Frames that cannot be read become calls that are counted only: their exits still find their place. */
-static int read_frames(struct ap_reader *r, struct ap_reader_thread *t)
+int ap_reader_stack(struct ap_reader *r, ap_ref ref, uint32_t most, uint32_t depth,
+		    struct ap_stack *ret)
 {
-	const uint32_t depth = AP_FOLD_DEPTH(t->record.fold);
-	const uint32_t room =
-		t->record.frames_max < AP_MAX_FRAMES ? t->record.frames_max : AP_MAX_FRAMES;
+	const uint32_t room = most < AP_MAX_FRAMES ? most : AP_MAX_FRAMES;
 	const uint32_t n = depth < room ? depth : room;
 
 	r->open_frames += n;
 	r->open_beyond += depth - n;
-	t->fold.beyond = depth;
+	ret->beyond = depth;
 	if (n == 0) {
+		return 0;
+	}
+	if (n * sizeof(struct ap_frame) > r->in.budget) { /* before memory is taken for them */
+		ap_reader_damage(r, AP_DAMAGE_FRAME);
 		return 0;
 	}
 	struct ap_frame *frames = calloc(n, sizeof(*frames));
 	if (!frames) {
 		return -ENOMEM;
 	}
-	if (!ap_input_copy(&r->in, t->record.frames, 0, frames, n * sizeof(*frames))) {
+	if (!ap_input_copy(&r->in, ref, 0, frames, n * sizeof(*frames))) {
 		ap_reader_damage(r, AP_DAMAGE_FRAME);
 		free(frames);
 		return 0;
 	}
-	t->fold.frames = frames;
-	t->fold.frames_n = t->fold.frames_room = n;
-	t->fold.beyond = depth - n;
-	check_frames(r, &t->fold);
+	ret->frames = frames;
+	ret->frames_n = ret->frames_room = n;
+	ret->beyond = depth - n;
+	check_frames(r, ret);
 	return 0;
+}
+
+/* Those of the thread's own stack; those of the fiber that it is on come with the fibers. */
+static int read_frames(struct ap_reader *r, struct ap_reader_thread *t)
+{
+	const struct ap_thread *record = &t->record;
+
+	t->fold.fiber = record->fiber[AP_FOLD_GAP(record->fold)];
+	if (t->fold.fiber == 0) {
+		return ap_reader_stack(r, record->frames, record->frames_max,
+				       AP_FOLD_DEPTH(record->fold), &t->fold.stack);
+	}
+	t->fold.own.virtual_ticks = record->own_virtual;
+	return ap_reader_stack(r, record->frames, record->frames_max, record->own_depth,
+			       &t->fold.own);
 }
 
 static int take_thread(struct ap_reader *r, uint32_t id, const struct ap_thread *record)

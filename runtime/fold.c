@@ -23,7 +23,8 @@ struct batch {
 	uint32_t frames_max;
 	uint32_t depth;
 	uint32_t node;	   /* of the innermost frame, or the root */
-	uint32_t gap_slot; /* which of thread->gap_ticks counts */
+	uint32_t fiber;	   /* whose frames they are; 0: the thread's own stack */
+	uint32_t gap_slot; /* which of thread->gap_ticks, thread->fiber counts */
 	uint64_t gap;
 	uint64_t last; /* full time of the event before */
 	uint64_t edge; /* least duration that is not "fast" */
@@ -109,7 +110,8 @@ static inline uint64_t not_negative(struct ap_thread *thread, uint64_t ticks)
 }
 
 /* A frame ends at virtual time @now. */
-static inline void close_frame(struct batch *b, uint32_t depth, uint64_t now)
+static inline __attribute__((always_inline)) void close_frame(struct batch *b, uint32_t depth,
+							      uint64_t now)
 {
 	struct ap_frame *frame = &b->frames[depth - 1];
 	if (AP_UNLIKELY(frame->flags & AP_FRAME_INHERITED))
@@ -137,12 +139,17 @@ static inline void close_frame(struct batch *b, uint32_t depth, uint64_t now)
 		b->frames[depth - 2].child_ticks += total;
 }
 
+static AP_COLD void close_apart(struct batch *b, uint32_t depth, uint64_t now)
+{
+	close_frame(b, depth, now);
+}
+
 /* Frames above @keep are gone without an exit of their own. */
-static void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
+static AP_COLD void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
 {
 	while (b->depth > keep) {
 		if (b->depth <= b->frames_max)
-			close_frame(b, b->depth, now);
+			close_apart(b, b->depth, now);
 		b->thread->unclosed++;
 		b->depth--;
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, AP_FOLD_POSITION(b->thread->fold));
@@ -174,13 +181,16 @@ static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64
 	drop_frames(b, keep, now);
 }
 
-/* An explicit word that all frames below a stack pointer are gone. */
-static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
+/* An explicit word that all frames below a stack pointer are gone. @jumped: by longjmp: no function that sets its target
+ * is inlined, so frames with its stack pointer that are not the outermost one were inlined into it, and are gone. */
+static void unwind_to(struct batch *b, uint64_t target_units, bool jumped, uint64_t now)
 {
 	const uint32_t target = (uint32_t)target_units & 0x7ffffu;
 	const struct ap_altstack alternate = alternate_of(b->thread);
 	uint32_t keep = timed_depth(b);
 	while (keep > 0 && frame_stack(&b->frames[keep - 1]) != target)
+		keep--;
+	while (jumped && keep > 1 && frame_stack(&b->frames[keep - 2]) == target)
 		keep--;
 	if (keep == 0)
 		keep = timed_depth(b);
@@ -190,6 +200,134 @@ static void unwind_to(struct batch *b, uint64_t target_units, uint64_t now)
 		drop_frames(b, keep, now);
 }
 
+/* --- stacks: a thread's own, and those of fibers ---------------------------------------------------- */
+
+/* The frames of the stack that the thread is on now; of a fiber that was lost, none. */
+static void attach(struct batch *b, uint32_t fiber)
+{
+	ap_ref frames = 0;
+	b->fiber = fiber;
+	b->frames_max = 0;
+	if (fiber == 0) {
+		frames = b->thread->frames;
+		b->frames_max = b->thread->frames_max;
+	} else if (fiber != AP_FIBER_LOST) {
+		frames = ap_fiber_at(b->c, fiber)->frames;
+		b->frames_max = ap_fiber_at(b->c, fiber)->frames_max;
+	}
+	b->frames = ap_at(b->c, frames);
+}
+
+static bool grow_frames(struct batch *b)
+{
+	ap_ref *frames = &b->thread->frames;
+	uint32_t *most = &b->thread->frames_max;
+	if (b->fiber == AP_FIBER_LOST)
+		return false;
+	if (b->fiber) {
+		frames = &ap_fiber_at(b->c, b->fiber)->frames;
+		most = &ap_fiber_at(b->c, b->fiber)->frames_max;
+	}
+	return ap_frames_grow(b->c, frames, most);
+}
+
+/* A fiber is folded by one thread at a time. It may have gone on on another thread before its last one has folded
+ * what it did there: then that one still holds it. */
+static bool claim(const struct batch *b, uint32_t fiber)
+{
+	const struct ap_chunk *chunk = ap_at(b->c, b->thread->last_chunk);
+	const uint32_t me = chunk->thread + 1;
+	uint32_t holder = 0;
+	if (fiber >= __atomic_load_n(&b->c->header->fibers, __ATOMIC_ACQUIRE))
+		return false;
+	return __atomic_compare_exchange_n(&ap_fiber_at(b->c, fiber)->thread, &holder, me, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
+	       holder == me;
+}
+
+static void release(const struct batch *b, uint32_t fiber)
+{
+	if (fiber && fiber != AP_FIBER_LOST)
+		__atomic_store_n(&ap_fiber_at(b->c, fiber)->thread, 0, __ATOMIC_RELEASE);
+}
+
+static void park(const struct batch *b, uint64_t now)
+{
+	if (b->fiber == 0) {
+		b->thread->own_depth = b->depth;
+		b->thread->own_virtual = now;
+	} else if (b->fiber != AP_FIBER_LOST) {
+		ap_fiber_at(b->c, b->fiber)->depth = b->depth;
+		ap_fiber_at(b->c, b->fiber)->virtual_ticks = now;
+	}
+}
+
+/* What the old position does not look at; the store of the new one makes it valid. */
+static void store_other_slot(struct batch *b)
+{
+	b->gap_slot ^= 1;
+	b->thread->gap_ticks[b->gap_slot] = b->gap;
+	b->thread->fiber[b->gap_slot] = b->fiber;
+}
+
+/* Calls of the stack that is left stand still, those of the other go on where it was left. */
+static void change_stack(struct batch *b, uint32_t to, uint64_t time)
+{
+	uint64_t resumed = 0;
+	uint32_t depth = 0;
+	park(b, time - b->gap);
+	if (to == 0) {
+		depth = b->thread->own_depth;
+		resumed = b->thread->own_virtual;
+	} else if (claim(b, to)) {
+		depth = ap_fiber_at(b->c, to)->depth;
+		resumed = ap_fiber_at(b->c, to)->virtual_ticks;
+	} else {
+		to = AP_FIBER_LOST;
+	}
+	if (resumed)
+		b->gap = time - resumed;
+	attach(b, to);
+	b->depth = depth;
+	b->node = node_below(b, timed_depth(b));
+	store_other_slot(b);
+}
+
+/* @position: of the next event. A fiber is let go only when the position says that we are not there any more. */
+static AP_COLD void switch_to(struct batch *b, uint32_t to, uint64_t time, uint32_t position)
+{
+	const uint32_t from = b->fiber;
+	if (from == to)
+		return;
+	if (from == AP_FIBER_LOST)
+		drop_frames(b, 0, time - b->gap);
+	change_stack(b, to, time);
+	__atomic_store_n(&b->thread->fold, AP_FOLD(b->depth, b->gap_slot, position),
+			 __ATOMIC_RELEASE);
+	release(b, from);
+}
+
+/* The calls that are open on a stack which will be used for something else. */
+static AP_COLD void end_fiber(struct batch *b, uint32_t fiber, uint64_t now)
+{
+	struct batch other = *b;
+	if (fiber == b->fiber) {
+		drop_frames(b, 0, now);
+		return;
+	}
+	if (!fiber || !claim(b, fiber))
+		return;
+	struct ap_fiber *f = ap_fiber_at(b->c, fiber);
+	attach(&other, fiber);
+	for (; f->depth; f->depth--) {
+		if (f->depth <= f->frames_max)
+			close_apart(&other, f->depth, f->virtual_ticks);
+		b->thread->unclosed++;
+	}
+	f->virtual_ticks = 0;
+	release(b, fiber);
+}
+
 static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, uint64_t time)
 {
 	const uint64_t value = ap_special_value(event->word);
@@ -197,8 +335,7 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 	switch (ap_special_subject(event->word)) {
 	case AP_SPECIAL_GAP:
 		b->gap += value << AP_SPECIAL_UNIT_SHIFT;
-		b->gap_slot ^= 1;
-		b->thread->gap_ticks[b->gap_slot] = b->gap;
+		store_other_slot(b);
 		break;
 	case AP_SPECIAL_ALTSTACK:
 		b->thread->alternate_start = ap_altstack_of(value).start;
@@ -206,7 +343,14 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 		break;
 	case AP_SPECIAL_UNWIND:
 	case AP_SPECIAL_CATCH:
-		unwind_to(b, value, time - b->gap);
+		unwind_to(b, value, ap_special_subject(event->word) == AP_SPECIAL_UNWIND,
+			  time - b->gap);
+		break;
+	case AP_SPECIAL_FIBER:
+		switch_to(b, (uint32_t)value, time, AP_FOLD_POSITION(b->thread->fold) + 1);
+		break;
+	case AP_SPECIAL_FIBER_END:
+		end_fiber(b, (uint32_t)value, time - b->gap);
 		break;
 	}
 	b->last = time;
@@ -224,9 +368,8 @@ static void enter_beyond(struct batch *b, uint64_t address)
 
 static AP_COLD bool room_for_frame(struct batch *b, uint64_t address)
 {
-	if (b->depth == b->frames_max && ap_frames_grow(b->c, b->thread)) {
-		b->frames = ap_at(b->c, b->thread->frames);
-		b->frames_max = b->thread->frames_max;
+	if (b->depth == b->frames_max && grow_frames(b)) {
+		attach(b, b->fiber);
 		return true;
 	}
 	enter_beyond(b, address);
@@ -248,7 +391,7 @@ static AP_COLD void exit_elsewhere(struct batch *b, const struct ap_event *event
 		return;
 	}
 	drop_frames(b, at, now);
-	close_frame(b, at, now);
+	close_apart(b, at, now);
 	b->depth = at - 1;
 	b->node = node_below(b, b->depth);
 }
@@ -456,10 +599,9 @@ static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard,
 	b->c = c;
 	b->shard = shard;
 	b->thread = thread;
-	b->frames = ap_at(c, thread->frames);
-	b->frames_max = thread->frames_max;
 	b->depth = AP_FOLD_DEPTH(thread->fold);
 	b->gap_slot = AP_FOLD_GAP(thread->fold);
+	attach(b, thread->fiber[b->gap_slot]);
 	b->gap = thread->gap_ticks[b->gap_slot];
 	b->last = thread->last_ticks;
 	b->edge = c->header->edge_ticks[0];
@@ -520,5 +662,7 @@ void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_t
 	struct batch b;
 	begin(&b, c, shard, thread);
 	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
+	drop_frames(&b, 0, end - b.gap);
+	switch_to(&b, 0, end, AP_FOLD_POSITION(thread->fold));
 	drop_frames(&b, 0, end - b.gap);
 }

@@ -364,15 +364,16 @@ static void flush_body(void *argument)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
 }
 
-void ap_flush(bool leave)
+bool ap_flush(bool leave)
 {
 	struct ap_control *c = ap_runtime.control;
 	struct ap_ctl *ctl = ap_self;
 	if (!c || __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_ON || !ctl->thread ||
 	    nested(ctl) || __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
-		return;
+		return true;
 	const uint64_t mask = ap_signals_block();
 	struct slow s = {c, find_shard(c, ctl), leave, 0, 0};
+	const bool folded = s.shard != NULL;
 	if (s.shard) {
 		on_shard_stack(s.shard, c, flush_body, &s);
 		ap_shard_release(s.shard);
@@ -381,4 +382,5 @@ void ap_flush(bool leave)
 	if (leave)
 		ap_thread_release(c, ctl);
 	ap_signals_restore(mask);
+	return folded;
 }

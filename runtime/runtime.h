@@ -6,6 +6,7 @@
 #ifndef AP_RUNTIME_RUNTIME_H
 #define AP_RUNTIME_RUNTIME_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +64,8 @@ static inline bool ap_ctl_takes(const struct ap_ctl *ctl, uint64_t slot, uint64_
 /** The calling thread's control; points to an empty one before its first event and after its end. */
 extern __thread struct ap_ctl *ap_self __attribute__((tls_model("initial-exec")));
 extern struct ap_ctl ap_no_ctl;
+/** On which stack the calling thread is: a fiber's id, 0 for its own. */
+extern __thread uint32_t ap_fiber_now __attribute__((tls_model("initial-exec")));
 /** Set by a fork prepared through pthread_atfork: 1 + which copy of the thread's open frames is the child's. */
 extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
 
@@ -74,7 +77,10 @@ struct ap_control {
 	uint32_t pid;
 	char *base; /* the spool */
 	struct ap_spool_header *header;
-	uint64_t cap;
+	uint64_t cap;	      /* bytes that may be handed out */
+	uint64_t file_bytes;  /* what the cap can grow to */
+	uint32_t threads_now; /* that record */
+	uint32_t threads_most;
 	uint32_t
 		registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
 	uint32_t cache_epoch; /* counted up when modules went away */
@@ -85,7 +91,10 @@ struct ap_control {
 		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
 	uint32_t ending; /* the end was announced */
 	uint32_t thread_scan;
-	uint32_t modules_lock; /* try-lock */
+	uint32_t modules_lock;	   /* try-lock */
+	uint32_t fiber_lock;	   /* of making records of fibers; looking them up needs none */
+	ap_ref fiber_buckets;	   /* ids of the first fibers with a hash */
+	uint64_t fiber_bytes_most; /* of a fiber's stack */
 	uint64_t usage_ticks;
 	uint64_t pair_ticks;
 };
@@ -191,6 +200,12 @@ void ap_limits_read(struct ap_limits *limits);
 int ap_space_create(struct ap_control *c);
 /** ap_space_alloc() - @bytes of zeroed spool, 64-byte aligned. Return: 0 when there is no more. */
 ap_ref ap_space_alloc(struct ap_control *c, uint64_t bytes);
+/** ap_space_grant_thread() - a thread begins to record: beyond AP_MANY_THREADS that live at one time the cap grows by
+ * AP_THREAD_GRANT a thread, and rings begin small. ap_space_thread_over() - it records no more. */
+void ap_space_grant_thread(struct ap_control *c);
+void ap_space_thread_over(struct ap_control *c);
+#define AP_MANY_THREADS 1024u
+#define AP_THREAD_GRANT 1024u
 /** ap_space_pressure() - share of the cap in use, 0..256. */
 uint32_t ap_space_pressure(const struct ap_control *c);
 void ap_space_degrade(struct ap_control *c, uint64_t what);
@@ -257,8 +272,9 @@ void ap_record(uint64_t word, uint64_t time);
 void ap_record_special(enum ap_special subject, uint64_t value);
 /** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
 void ap_record_gap(uint64_t since);
-/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too. */
-void ap_flush(bool leave);
+/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too.
+ * Return: is there nothing left to fold? False when no shard was free. */
+bool ap_flush(bool leave);
 
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
@@ -271,13 +287,28 @@ void ap_chunk_free(struct ap_control *c, ap_ref chunk);
  * ap_chunk_kept() - use one of those again. Return: 0 when there is none of @slots or more. */
 void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref chunk);
 ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots);
-bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread);
+/** ap_frames_grow() - twice the room for open frames of a stack. Return: false at the limit or without memory. */
+bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most);
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
 /** ap_fork_prepare(), ap_fork_parent(), ap_fork_child() - around a fork: what the child will inherit. */
 void ap_fork_prepare(void);
 void ap_fork_parent(void);
 void ap_fork_child(void);
 void ap_threads_freeze(struct ap_control *c);
+
+/* fiber.c: any thread; nothing here may be called by a hook */
+struct ap_fiber *ap_fiber_at(const struct ap_control *c, uint32_t id);
+/** ap_fiber_made() - a context was made that will run on this stack. */
+void ap_fiber_made(uint64_t start, uint64_t bytes);
+/** ap_fiber_of_stack() - the fiber on whose stack this is; 0: none that was made known. */
+uint32_t ap_fiber_of_stack(uint64_t stack_pointer);
+/** ap_fiber_first_time() - is this the first to go on to a context that was made? Says so once. */
+bool ap_fiber_first_time(uint32_t id);
+/** ap_fiber_switch() - the thread is about to go on on another stack; 0: its own. */
+void ap_fiber_switch(uint32_t id);
+/** ap_fiber_switch_to_key(), ap_fiber_end_key() - the same for fibers that the program names by a number. */
+void ap_fiber_switch_to_key(uint64_t key);
+void ap_fiber_end_key(uint64_t key);
 
 /* start.c */
 /** ap_start() - bring the runtime up in this process, once. Return: is it on? */
@@ -308,6 +339,9 @@ bool ap_recorded_anything(const struct ap_control *c);
 /* signals.c */
 uint64_t ap_signals_block(void);
 void ap_signals_restore(uint64_t mask);
+/** ap_altstack_value() - what an event says of the alternate stack @stack (a stack_t) of the calling thread. */
+uint64_t ap_altstack_value(const stack_t *stack);
+struct ap_altstack ap_altstack_now(void);
 uint32_t ap_gettid(void);
 uint32_t ap_getpid(void);
 

@@ -84,6 +84,8 @@ struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool
 			continue;
 		struct ap_shard *shard = ap_at(c, ref);
 		if (take(shard, ctl->tid)) {
+			if (shard->thread) /* left in the middle of a fold, by a vfork child that died */
+				__atomic_fetch_add(&c->header->folds_resumed, 1, __ATOMIC_RELAXED);
 			ctl->shard_hint = at;
 			return shard;
 		}

@@ -51,6 +51,17 @@ static uint64_t choose_cap(long dirfd, const struct ap_limits *limits)
 	return cap & ~(PAGE - 1);
 }
 
+/* Beside the cap, each thread that lives may have a little, so that what there was at the start does not say how many
+ * there can be. It is address space until they come. */
+static uint64_t choose_file_size(uint64_t cap)
+{
+	uint64_t size = cap + (uint64_t)AP_MAX_THREADS * AP_THREAD_GRANT;
+	if (soft_limit(RLIMIT_AS) != ~0ull)
+		size = cap;
+	lower(&size, soft_limit(RLIMIT_FSIZE));
+	return size & ~(PAGE - 1);
+}
+
 static uint64_t random64(void)
 {
 	uint64_t value = 0;
@@ -95,15 +106,15 @@ static long map_file(struct ap_control *c, long fd)
 {
 	long error = ap_sys2(SYS_fchmod, fd, 0600);
 	if (error == 0)
-		error = ap_sys2(SYS_ftruncate, fd, c->cap);
+		error = ap_sys2(SYS_ftruncate, fd, c->file_bytes);
 	if (error < 0)
 		return error;
-	const long address = ap_sys6(SYS_mmap, 0, c->cap, PROT_READ | PROT_WRITE,
+	const long address = ap_sys6(SYS_mmap, 0, c->file_bytes, PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (address < 0 && address > -4096)
 		return address;
 	c->base = (char *)address;
-	ap_sys3(SYS_madvise, c->base, c->cap, MADV_DONTDUMP);
+	ap_sys3(SYS_madvise, c->base, c->file_bytes, MADV_DONTDUMP);
 	return 0;
 }
 
@@ -121,6 +132,7 @@ static long back_header(struct ap_control *c, long fd)
 	long error = ap_sys3(SYS_madvise, c->base, STEP_MIN, MADV_POPULATE_WRITE);
 	if (error != -EINVAL)
 		return error;
+	c->file_bytes = c->cap;
 	return ap_sys4(SYS_fallocate, fd, 0, 0, c->cap);
 }
 
@@ -129,6 +141,7 @@ static long create_in(struct ap_control *c, long dirfd, struct ap_limits *limits
 	c->cap = choose_cap(dirfd, limits);
 	if (c->cap < CAP_MIN)
 		return -ENOSPC;
+	c->file_bytes = choose_file_size(c->cap);
 	const long fd = create_file();
 	if (fd < 0)
 		return fd;
@@ -158,7 +171,8 @@ int ap_space_create(struct ap_control *c)
 		return (int)error;
 	struct ap_spool_header *h = c->header = (struct ap_spool_header *)c->base;
 	h->limits = limits;
-	h->size_bytes = c->cap;
+	h->size_bytes = c->file_bytes;
+	h->cap_bytes = c->cap;
 	h->map_address = (uint64_t)c->base;
 	h->alloc_next = PAGE;
 	h->alloc_ready = STEP_MIN;
@@ -174,6 +188,26 @@ void ap_space_degrade(struct ap_control *c, uint64_t what)
 uint32_t ap_space_pressure(const struct ap_control *c)
 {
 	return (uint32_t)(__atomic_load_n(&c->header->alloc_next, __ATOMIC_RELAXED) * 256 / c->cap);
+}
+
+void ap_space_grant_thread(struct ap_control *c)
+{
+	const uint32_t n = __atomic_add_fetch(&c->threads_now, 1, __ATOMIC_RELAXED);
+	uint32_t most = __atomic_load_n(&c->threads_most, __ATOMIC_RELAXED);
+	while (n > most && !__atomic_compare_exchange_n(&c->threads_most, &most, n, false,
+							__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	most = most > AP_MANY_THREADS ? most : AP_MANY_THREADS;
+	const uint64_t grant = n > most ? (uint64_t)(n - most) * AP_THREAD_GRANT : 0;
+	if (grant && __atomic_load_n(&c->cap, __ATOMIC_RELAXED) + grant <= c->file_bytes)
+		__atomic_store_n(&c->header->cap_bytes,
+				 __atomic_add_fetch(&c->cap, grant, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+void ap_space_thread_over(struct ap_control *c)
+{
+	__atomic_fetch_sub(&c->threads_now, 1, __ATOMIC_RELAXED);
 }
 
 /* Steps grow with what is in use: a small profile stays small. Several threads may populate the same pages. */

@@ -202,7 +202,7 @@ static void start_body(void *argument)
 			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED),
 			   __ATOMIC_RELAXED);
 	ap_runtime.spool_base = c->base;
-	ap_runtime.spool_bytes = c->cap;
+	ap_runtime.spool_bytes = c->file_bytes;
 	ap_runtime.spool_pid = c->pid;
 	ap_module_of(c, getauxval(AT_ENTRY),
 		     ap_ticks()); /* the program itself, while there is nobody to race with */

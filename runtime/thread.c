@@ -13,6 +13,7 @@
 #include "runtime/sys.h"
 
 #define FIRST_FRAMES 16u
+#define FEWEST_FRAMES 4u   /* of fibers, and of threads where there are very many */
 #define KEEP_RECORDS 1024u /* records of ended threads are kept for the report up to this many */
 #define SCAN_STEP 64u
 
@@ -117,23 +118,23 @@ static ap_ref frames_new(struct ap_control *c, uint32_t frames)
 	return ref ? ref : ap_space_alloc(c, (uint64_t)frames * sizeof(struct ap_frame));
 }
 
-/** ap_frames_grow() - twice the room for open frames. Return: false at the limit or without memory. */
-bool ap_frames_grow(struct ap_control *c, struct ap_thread *thread)
+bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most)
 {
-	const uint32_t frames = thread->frames_max * 2;
-	if (frames > AP_MAX_FRAMES)
+	const uint32_t wanted = *most ? *most * 2 : FEWEST_FRAMES;
+	if (wanted > AP_MAX_FRAMES)
 		return false;
-	const ap_ref ref = frames_new(c, frames);
+	const ap_ref ref = frames_new(c, wanted);
 	if (!ref)
 		return false;
-	const struct ap_frame *from = ap_at(c, thread->frames);
+	const struct ap_frame *from = ap_at(c, *frames);
 	struct ap_frame *into = ap_at(c, ref);
-	for (uint32_t i = 0; i < thread->frames_max; i++)
+	for (uint32_t i = 0; i < *most; i++)
 		into[i] = from[i];
-	const ap_ref old = thread->frames;
-	__atomic_store_n(&thread->frames, ref, __ATOMIC_RELEASE);
-	__atomic_store_n(&thread->frames_max, frames, __ATOMIC_RELEASE);
-	push(c, &c->free_frames[list_of(frames / 2)], old);
+	const ap_ref old = *frames;
+	__atomic_store_n(frames, ref, __ATOMIC_RELEASE);
+	__atomic_store_n(most, wanted, __ATOMIC_RELEASE);
+	if (old)
+		push(c, &c->free_frames[list_of(wanted / 2)], old);
 	return true;
 }
 
@@ -227,21 +228,25 @@ static void read_name(struct ap_thread *thread)
 
 struct ring {
 	ap_ref frames;
+	uint32_t frames_max;
 	ap_ref chunk;
 };
 
 static void put_back(struct ap_control *c, const struct ring *ring)
 {
 	if (ring->frames)
-		push(c, &c->free_frames[list_of(FIRST_FRAMES)], ring->frames);
+		push(c, &c->free_frames[list_of(ring->frames_max)], ring->frames);
 	if (ring->chunk)
 		ap_chunk_free(c, ring->chunk);
 }
 
 static bool take_ring(struct ap_control *c, struct ring *ring)
 {
-	ring->frames = frames_new(c, FIRST_FRAMES);
-	ring->chunk = ring->frames ? ap_chunk_new(c, AP_CHUNK_MIN_SLOTS, 0) : 0;
+	const bool many = __atomic_load_n(&c->threads_now, __ATOMIC_RELAXED) >= AP_MANY_THREADS;
+	const uint32_t slots = many ? AP_CHUNK_MIN_SLOTS : AP_CHUNK_FIRST_SLOTS;
+	ring->frames_max = many ? FEWEST_FRAMES : FIRST_FRAMES;
+	ring->frames = frames_new(c, ring->frames_max);
+	ring->chunk = ring->frames ? ap_chunk_new(c, slots, 0) : 0;
 	if (!ring->chunk)
 		put_back(c, ring);
 	return ring->chunk != 0;
@@ -255,7 +260,7 @@ static void give_ring(struct ap_control *c, struct ap_thread *thread, uint32_t i
 	chunk->thread = id;
 	chunk->lap_base = AP_CHUNK_LAP_BASE(lap, 0);
 	thread->frames = ring->frames;
-	thread->frames_max = FIRST_FRAMES;
+	thread->frames_max = ring->frames_max;
 	thread->cursor = (uint64_t)(chunk + 1);
 	thread->first_chunk = thread->last_chunk = ring->chunk;
 }
@@ -275,6 +280,14 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 		pthread_setspecific(ap_runtime.key - 1, ctl);
 }
 
+/* It may have been set before the thread's first event, or by a bare system call. */
+static void read_alternate(struct ap_thread *thread)
+{
+	const struct ap_altstack alternate = ap_altstack_now();
+	thread->alternate_start = alternate.start;
+	thread->alternate_units = alternate.units;
+}
+
 /** ap_thread_register() - give the calling thread a ring; ap_self then points to it.
  * @time: stamp of its first event, which lies before this call.
  * Slow path. Return: was there memory? */
@@ -283,15 +296,18 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	const uint64_t now = ap_ticks();
 	uint32_t id = 0;
 	struct ring ring;
-	if (!take_ring(
-		    c,
-		    &ring)) /* before the record: this comes again at every event that finds no memory */
-		return false;
-	struct ap_thread *thread = reuse_record(c, &id);
-	if (!thread)
-		thread = new_record(c, &id);
+	struct ap_thread *thread = NULL;
+	ap_space_grant_thread(c);
+	/* Before the record: this comes again at every event that finds no memory. */
+	if (take_ring(c, &ring)) {
+		thread = reuse_record(c, &id);
+		if (!thread)
+			thread = new_record(c, &id);
+		if (!thread)
+			put_back(c, &ring);
+	}
 	if (!thread) {
-		put_back(c, &ring);
+		ap_space_thread_over(c);
 		return false;
 	}
 	struct ap_ctl *ctl = &ap_runtime.ctls[id];
@@ -299,11 +315,15 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	thread->start_ticks = thread->last_ticks = now - ((now - time) & AP_EVENT_TIME_MASK);
 	read_name(thread);
 	give_ring(c, thread, id, &ring);
+	read_alternate(thread);
 	ap_thread_inherit(c, thread);
 	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
 	ctl->thread = thread;
 	ctl->cpu_start_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	publish(c, ctl);
+	if (ap_fiber_now)
+		ap_record(ap_special_make_word(AP_SPECIAL_FIBER, ap_fiber_now, 0),
+			  time & AP_EVENT_TIME_MASK);
 	return true;
 }
 
@@ -331,6 +351,7 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 		thread->frames = 0;
 		thread->frames_max = 0;
 	}
+	ap_space_thread_over(c);
 	__atomic_store_n(&thread->state, AP_THREAD_ENDED, __ATOMIC_RELEASE);
 }
 
@@ -373,9 +394,12 @@ static bool settled(const struct ap_control *c, const struct ap_thread *thread)
 static void copy_frames(const struct ap_control *c, const struct ap_thread *thread,
 			struct frames_copy *copy)
 {
-	const struct ap_frame *frames = ap_at(c, thread->frames);
+	const uint32_t fiber = thread->fiber[AP_FOLD_GAP(thread->fold)];
+	const struct ap_fiber *f = fiber && fiber != AP_FIBER_LOST ? ap_fiber_at(c, fiber) : NULL;
+	const struct ap_frame *frames = ap_at(c, f ? f->frames : thread->frames);
+	const uint32_t most = f ? f->frames_max : fiber ? 0 : thread->frames_max;
 	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
-	depth = depth < thread->frames_max ? depth : thread->frames_max;
+	depth = depth < most ? depth : most;
 	copy->alternate = (struct ap_altstack){thread->alternate_start, thread->alternate_units};
 	copy->depth = depth < COPIED_FRAMES ? depth : COPIED_FRAMES;
 	for (uint32_t i = 0; i < copy->depth; i++) {
@@ -447,6 +471,8 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 {
 	if (!(c->header->flags & AP_SPOOL_FORKED))
 		return;
+	if (c->header->threads == 1)
+		ap_fiber_now = 0; /* an id of the parent's */
 	if (!ap_fork_ready) {
 		if (c->header->threads == 1 && !prepared)
 			inherit_root(c, thread);
@@ -459,7 +485,8 @@ void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread)
 	ap_fork_ready = 0;
 	prepared = false;
 	for (uint32_t i = 0; i < copy->depth; i++) {
-		if (i >= thread->frames_max && !ap_frames_grow(c, thread))
+		if (i >= thread->frames_max &&
+		    !ap_frames_grow(c, &thread->frames, &thread->frames_max))
 			break;
 		struct ap_frame *frame = (struct ap_frame *)ap_at(c, thread->frames) + i;
 		const uint64_t address = ap_event_address(copy->frames[i].word);

@@ -39,6 +39,8 @@ enum ap_special {
 		2, /* value: stack pointer >> 4 reached by longjmp; frames below it are gone */
 	AP_SPECIAL_ALTSTACK = 4, /* value: AP_ALTSTACK_VALUE: where handlers will run from now on */
 	AP_SPECIAL_CATCH = 3, /* value: stack pointer >> 4 of the frame that caught an exception */
+	AP_SPECIAL_FIBER = 5, /* value: fiber id: the thread goes on on this stack; 0 its own */
+	AP_SPECIAL_FIBER_END = 6, /* value: fiber id: what is open there will not go on */
 };
 
 #define AP_EVENT_FUNCTION_BITS 47

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 1u
+#define AP_SPOOL_VERSION 2u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -35,17 +35,20 @@ typedef uint32_t ap_ref;
 #define AP_MAX_MODULES (1u << 12)
 #define AP_MAX_THREADS (1u << 17)
 #define AP_MAX_SHARDS 128u
+#define AP_MAX_FIBERS (1u << 20)
 
 #define AP_NODES_PER_BLOCK 256u
 #define AP_FUNCTIONS_PER_BLOCK 256u
 #define AP_MODULES_PER_BLOCK 32u
 #define AP_THREADS_PER_BLOCK 16u
+#define AP_FIBERS_PER_BLOCK 256u
 #define AP_STATS_PER_BLOCK 64u
 
 #define AP_NODE_BLOCKS (AP_MAX_NODES / AP_NODES_PER_BLOCK)
 #define AP_FUNCTION_BLOCKS (AP_MAX_FUNCTIONS / AP_FUNCTIONS_PER_BLOCK)
 #define AP_MODULE_BLOCKS (AP_MAX_MODULES / AP_MODULES_PER_BLOCK)
 #define AP_THREAD_BLOCKS (AP_MAX_THREADS / AP_THREADS_PER_BLOCK)
+#define AP_FIBER_BLOCKS (AP_MAX_FIBERS / AP_FIBERS_PER_BLOCK)
 #define AP_NODE_STAT_BLOCKS (AP_MAX_NODES / AP_STATS_PER_BLOCK)
 #define AP_FUNCTION_STAT_BLOCKS (AP_MAX_FUNCTIONS / AP_STATS_PER_BLOCK)
 
@@ -168,7 +171,7 @@ struct ap_spool_header {
 	uint32_t byte_order;
 	uint32_t header_bytes; /* sizeof(struct ap_spool_header) */
 	uint32_t clock_kind;   /* enum ap_clock_kind */
-	uint64_t size_bytes;   /* of the file: the memory cap */
+	uint64_t size_bytes;   /* of the file: what the memory cap can grow to */
 	uint64_t map_address;  /* where the program maps the file; cursors are addresses */
 
 	/* Allocator: bytes handed out and bytes known to be backed by memory. */
@@ -261,6 +264,12 @@ struct ap_spool_header {
 	ap_ref module_blocks; /* AP_MODULE_BLOCKS -> struct ap_module[AP_MODULES_PER_BLOCK] */
 	ap_ref thread_blocks; /* AP_THREAD_BLOCKS -> struct ap_thread[AP_THREADS_PER_BLOCK] */
 	ap_ref shard_refs[AP_MAX_SHARDS]; /* -> struct ap_shard */
+
+	uint32_t fibers;     /* ids handed out; 0 is no fiber: the thread's own stack */
+	ap_ref fiber_blocks; /* AP_FIBER_BLOCKS -> struct ap_fiber[AP_FIBERS_PER_BLOCK]; 0: no fibers */
+	uint64_t
+		folds_resumed; /* that somebody had left in the middle: each may have counted a step twice */
+	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
 };
 
 enum ap_spool_flags {
@@ -340,26 +349,54 @@ struct ap_thread {
 
 	uint64_t start_ticks;
 	uint64_t end_ticks;
-	uint64_t cpu_ns;   /* thread CPU time at the last slow path */
-	uint64_t folded;   /* events folded, counted at each batch's end from the position */
-	uint64_t torn;	   /* reserved, never stored */
+	uint64_t cpu_ns;    /* thread CPU time at the last slow path */
+	uint64_t folded;    /* events folded, counted at each batch's end from the position */
+	uint32_t torn;	    /* reserved, never stored */
+	uint32_t inherited; /* frames taken over from the parent at a fork */
+	uint32_t fiber
+		[2]; /* on which stack the thread is: [AP_FOLD_GAP(fold)] is valid; 0 its own */
 	uint64_t specials; /* folded events that are neither enter nor exit */
 	uint64_t unmatched_exits;
-	uint64_t unclosed;  /* frames closed by something else than their exit */
-	uint64_t resyncs;   /* of these, by the stack pointer alone */
-	uint64_t clamps;    /* negative times set to 0 */
-	uint64_t beyond;    /* enters beyond AP_MAX_FRAMES: counted, not timed */
-	uint64_t inherited; /* frames taken over from the parent at a fork */
+	uint64_t unclosed; /* frames closed by something else than their exit */
+	uint64_t resyncs;  /* of these, by the stack pointer alone */
+	uint64_t clamps;   /* negative times set to 0 */
+	uint64_t beyond;   /* enters beyond AP_MAX_FRAMES: counted, not timed */
 	char name[16];
 	ap_ref torn_chunks; /* runtime's own: chunks that the thread keeps until its end; readers ignore it */
 	uint32_t alternate_start; /* struct ap_altstack of spool/event.h */
 	uint32_t alternate_units;
-	uint32_t reserved_alternate;
-	uint64_t reserved;
+	uint32_t own_depth;   /* of its own stack while it is on a fiber */
+	uint64_t own_virtual; /* and the virtual time at which it left it */
 };
 
+/** The stack of a fiber: calls that are open on it, while no thread is there. The virtual time of its calls stands
+ * still meanwhile. Written by the fold of the thread that is on it, but for the last line: the runtime's own. */
+struct ap_fiber {
+	ap_ref frames; /* struct ap_frame[frames_max] */
+	uint32_t frames_max;
+	uint32_t depth;		/* while no thread is on it; calls beyond frames_max among them */
+	uint32_t thread;	/* thread id + 1 that is on it; 0 none */
+	uint64_t virtual_ticks; /* when it was left; 0 never */
+
+	uint64_t start, end; /* of the stack; with a key: the key and 0 */
+	uint32_t next;	     /* fiber with the same hash */
+	uint32_t state;	     /* enum ap_fiber_state */
+	uint64_t reserved[2];
+};
+
+enum ap_fiber_state {
+	AP_FIBER_FREE = 0, /* its stack is in use for something else */
+	AP_FIBER_NEW = 1,  /* makecontext was here; nobody was on it since */
+	AP_FIBER_USED = 2,
+	AP_FIBER_KEYED = 3, /* named by the program */
+};
+
+/* A thread that came to a fiber whose calls another thread has not folded yet: it knows none of them, and what it
+ * calls is counted, not timed. */
+#define AP_FIBER_LOST UINT32_MAX
+
 /* ap_thread.fold: depth (open frames, also those beyond frames_max) : 32 | gap : 1 | position : 31.
- * The position is the low 31 bits of the sequence number of the next event to fold. One store moves all
+ * `gap` chooses among the two values of gap_ticks and of fiber. The position is the low 31 bits of the sequence number of the next event to fold. One store moves all
  * three, so a fold that was cut short is resumed with at most one event in doubt. */
 #define AP_FOLD_DEPTH(f) ((uint32_t)((f) >> 32))
 #define AP_FOLD_GAP(f) ((uint32_t)((f) >> 31) & 1u)
@@ -396,7 +433,8 @@ struct ap_chunk {
 #define AP_CHUNK_LAP(x) ((uint32_t)(x)&3u)
 #define AP_CHUNK_BASE(x) ((x) >> 2)
 #define AP_CHUNK_LAP_BASE(lap, base) (((uint64_t)(base) << 2) | (lap))
-#define AP_CHUNK_MIN_SLOTS 64u	 /* 1 KiB */
+#define AP_CHUNK_MIN_SLOTS 16u /* where threads are very many; 64 (1 KiB) else */
+#define AP_CHUNK_FIRST_SLOTS 64u
 #define AP_CHUNK_MAX_SLOTS 4096u /* 64 KiB */
 
 /** Counters of one node in one shard. Line 0: calls without calls of their own; line 1: all others. */
@@ -461,6 +499,7 @@ _Static_assert(sizeof(struct ap_function) == 32, "format");
 _Static_assert(sizeof(struct ap_node) == 32, "format");
 _Static_assert(sizeof(struct ap_module) == 128, "format");
 _Static_assert(sizeof(struct ap_thread) == 256, "format");
+_Static_assert(sizeof(struct ap_fiber) == 64, "format");
 _Static_assert(sizeof(struct ap_frame) == 32, "format");
 _Static_assert(sizeof(struct ap_chunk) == 64, "format");
 _Static_assert(sizeof(struct ap_node_stat) == 128, "format");

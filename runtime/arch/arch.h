@@ -10,7 +10,13 @@
  *  ap_arch_syscall()        raw system call
  *  ap_arch_clock_fixed()    does the time stamp run at one rate always?
  *  ap_arch_clock_hz()       its rate where the machine tells, else 0
- *  ap_arch_jmpbuf_sp()      stack pointer that longjmp will restore */
+ *  ap_arch_jmpbuf_sp()      stack pointer that longjmp will restore
+ *  ap_arch_context_sp()     stack pointer of a ucontext_t; 0 unknown
+ *  AP_ARCH_BEFORE(name, observer)   defines the function @name: calls @observer with its arguments and goes on
+ *                           in the function that this returns, with registers and stack as they were. What it
+ *                           stands before may return twice or count its caller's frames.
+ *  ap_arch_at_return(u, f)  have a context made by makecontext() call @f, with its uc_link, when its function
+ *                           returns; f returns where to go on, which @ret_next is set to. Return: done? */
 #ifndef AP_RUNTIME_ARCH_ARCH_H
 #define AP_RUNTIME_ARCH_ARCH_H
 

@@ -6,6 +6,7 @@
 #include <cpuid.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "spool/layout.h"
 
@@ -86,6 +87,57 @@ static inline uint64_t ap_arch_jmpbuf_sp(const void *jmpbuf)
 	uint64_t sp = ((const uint64_t *)jmpbuf)[6];
 	__asm__("rorq $17, %0\n\txorq %%fs:0x30, %0" : "+r"(sp) : : "cc");
 	return sp;
+}
+
+static inline uint64_t ap_arch_context_sp(const ucontext_t *context)
+{
+	return (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+}
+
+/* Seven registers: the six of arguments, and al, which a variadic function reads. */
+#define AP_ARCH_BEFORE(name, observer)                                                             \
+	__asm__(".text\n\t.globl " #name "\n\t.type " #name ",@function\n" #name ":\n\t"           \
+		".cfi_startproc\n\tendbr64\n\t"                                                    \
+		"pushq %rdi\n\tpushq %rsi\n\tpushq %rdx\n\tpushq %rcx\n\t"                         \
+		"pushq %r8\n\tpushq %r9\n\tpushq %rax\n\t.cfi_adjust_cfa_offset 56\n\t"            \
+		"call " #observer "\n\tmovq %rax, %r11\n\t"                                        \
+		"popq %rax\n\tpopq %r9\n\tpopq %r8\n\t"                                            \
+		"popq %rcx\n\tpopq %rdx\n\tpopq %rsi\n\tpopq %rdi\n\t"                             \
+		".cfi_adjust_cfa_offset -56\n\tjmp *%r11\n\t.cfi_endproc\n\t"                      \
+		".size " #name ",.-" #name)
+
+/* A shadow stack would not let a function return to where we say. */
+static inline bool ap_arch_shadow_stack(void)
+{
+	uint64_t ssp = 0;
+	__asm__ volatile("rdsspq %0" : "+r"(ssp)); /* does nothing on machines without */
+	return ssp != 0;
+}
+
+/* makecontext() puts the address of __start_context on top of the new stack, and the address of its copy of uc_link in
+ * rbx (glibc: sysdeps/unix/sysv/linux/x86_64/makecontext.c). */
+extern char ap_arch_returned[] __attribute__((visibility("hidden")));
+#define AP_ARCH_RETURNED(handler)                                                                  \
+	__asm__(".text\n\t.hidden ap_arch_returned\n\t.globl ap_arch_returned\n\t"                 \
+		".type ap_arch_returned,@function\n\t.cfi_startproc\n\t.cfi_undefined "            \
+		"rip\n\tnop\n"                                                                     \
+		"ap_arch_returned:\n\t"                                                            \
+		"movq (%rbx), %rdi\n\tcall " #handler "\n\tjmp *%rax\n\t"                          \
+		".cfi_endproc\n\t.size ap_arch_returned,.-ap_arch_returned")
+
+static inline bool ap_arch_at_return(const ucontext_t *context, uint64_t start, uint64_t end,
+				     void **next)
+{
+	const uint64_t sp = ap_arch_context_sp(context);
+	const uint64_t link = (uint64_t)context->uc_mcontext.gregs[REG_RBX];
+	if (ap_arch_shadow_stack() || sp < start || sp > end - 16 || sp % 8 || link < start ||
+	    link > end - 8 || link % 8 || *(ucontext_t *const *)link != context->uc_link)
+		return false;
+	if (*next && *next != *(void **)sp)
+		return false;
+	*next = *(void **)sp;
+	*(void **)sp = ap_arch_returned;
+	return true;
 }
 
 #endif

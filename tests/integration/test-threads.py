@@ -45,6 +45,18 @@ def by_exit():
         assert report.quality["unmatched_exits"] == 0, report.quality
 
 
+@ap.case("8,000 threads alive at one time: all of them have rings, as small as they need be")
+def alive():
+    r = ap.run_twice([ap.build("alive", ["alive.c"], ["-O1"]), "8000"])
+    if r.status == 77:
+        raise ap.Skip("this machine does not allow so many threads")
+    report = r.assert_counts(r.report()).assert_sane()
+    assert report.process["threads_peak"] >= 8000, report.process
+    cap = report.quality["memory_cap_bytes"]
+    assert cap == (64 << 20) + (8000 - 1024 + 1) * 1024, cap  # main has a ring too
+    assert report.quality["memory_used_bytes"] < 16 << 20, report.quality["memory_used_bytes"]
+
+
 @ap.case("self times of a thread are no more than its life")
 def within_life():
     report, _ = exact("together", 8)

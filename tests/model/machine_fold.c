@@ -294,7 +294,8 @@ static void tear_slot(struct fold *f, struct ap_event *slot)
 	slot->word = 0;
 	machine_step(f->m, "fold: hole wiped");
 	f->m->midway = DOUBT_NUMBER;
-	add(f, &f->thread->torn, 1, "fold: torn");
+	f->thread->torn++;
+	machine_step(f->m, "fold: torn");
 	commit(f, depth_of(f), gap_of(f), f->position + 1);
 }
 

@@ -113,6 +113,42 @@ static struct ap_builder *troubled(void)
 	return b;
 }
 
+/* A thread on a fiber with another one parked, and switches that are pending. */
+static struct ap_builder *fibers(void)
+{
+	struct ids ids;
+	struct ap_builder *b = with_tables(&ids);
+	const uint32_t thread = ap_builder_thread(b, 100, "main");
+	const uint32_t here = ap_builder_fiber(b), there = ap_builder_fiber(b);
+	const uint64_t t = AP_BUILDER_START, sp = AP_BUILDER_STACK;
+	const struct ap_frame frame = {
+		.word = ap_event_make_word(WORK, AP_EVENT_ENTER, 0, sp, 7),
+		.start = t,
+		.node = ids.nodes[1],
+		.stack = (uint16_t)(sp >> 4),
+	};
+	struct ap_thread *record = ap_builder_thread_at(b, thread);
+
+	ap_builder_frame(b, thread,
+			 &frame); /* its own, and by this the depth of the fiber that it is on */
+	ap_builder_fiber_frame(b, here, &frame);
+	ap_builder_fiber_frame(b, there, &frame);
+	record->own_depth = 1;
+	record->own_virtual = t + 50;
+	record->fiber[0] = here;
+	ap_builder_fiber_at(b, there)->virtual_ticks = t + 60;
+	ap_builder_folded(b, thread, 3, 0);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, LEAF, t + 100, sp - 64);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER, there, t + 110);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, WORK, t + 120, sp);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER_END, here, t + 130);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER, 0, t + 140);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, WORK, t + 150, sp);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER, there + 1, t + 160);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, MAIN, t + 170, sp);
+	return b;
+}
+
 static struct ap_builder *degraded(void)
 {
 	struct ids ids;
@@ -143,6 +179,6 @@ static struct ap_builder *degraded(void)
 
 const struct ap_sample_spool ap_sample_spools[] = {
 	{"empty", empty},	{"folded", folded},	{"pending", pending},
-	{"troubled", troubled}, {"degraded", degraded},
+	{"troubled", troubled}, {"degraded", degraded}, {"fibers", fibers},
 };
 const size_t ap_sample_spools_n = sizeof(ap_sample_spools) / sizeof(*ap_sample_spools);

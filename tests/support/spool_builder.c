@@ -85,6 +85,12 @@ struct ap_thread *ap_builder_thread_at(const struct ap_builder *b, uint32_t id)
 		      AP_THREADS_PER_BLOCK, struct ap_thread, id);
 }
 
+struct ap_fiber *ap_builder_fiber_at(const struct ap_builder *b, uint32_t id)
+{
+	return RECORD((struct ap_builder *)b, &b->hdr->fiber_blocks, AP_FIBER_BLOCKS,
+		      AP_FIBERS_PER_BLOCK, struct ap_fiber, id);
+}
+
 static void init_header(struct ap_spool_header *h)
 {
 	static const uint64_t edges[3] = {50000000, 100000000, 500000000};
@@ -95,6 +101,7 @@ static void init_header(struct ap_spool_header *h)
 	h->header_bytes = sizeof(*h);
 	h->clock_kind = AP_CLOCK_MONOTONIC;
 	h->size_bytes = SIZE;
+	h->cap_bytes = SIZE;
 	h->map_address = MAP_ADDRESS;
 	h->alloc_next = 4096;
 	h->pid = 0x7ffffff0; /* above any pid_max: nobody */
@@ -333,22 +340,43 @@ void ap_builder_folded(struct ap_builder *b, uint32_t thread, uint64_t folded, u
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
 
 	t->folded = folded;
-	t->torn = torn;
+	t->torn = (uint32_t)torn;
 	t->fold = AP_FOLD(AP_FOLD_DEPTH(t->fold), AP_FOLD_GAP(t->fold), folded + torn);
+}
+
+static void put_frame(struct ap_builder *b, ap_ref *frames, uint32_t *most, uint32_t depth,
+		      const struct ap_frame *frame)
+{
+	if (*frames == 0) {
+		*most = 64;
+		*frames = ap_builder_alloc(b, *most * sizeof(*frame));
+	}
+	require(depth < *most, "too many frames");
+	((struct ap_frame *)ap_builder_at(b, *frames))[depth] = *frame;
 }
 
 void ap_builder_frame(struct ap_builder *b, uint32_t thread, const struct ap_frame *frame)
 {
 	struct ap_thread *t = ap_builder_thread_at(b, thread);
-	const uint32_t depth = AP_FOLD_DEPTH(t->fold);
 
-	if (t->frames == 0) {
-		t->frames_max = 64;
-		t->frames = ap_builder_alloc(b, t->frames_max * sizeof(*frame));
-	}
-	require(depth < t->frames_max, "too many frames");
-	((struct ap_frame *)ap_builder_at(b, t->frames))[depth] = *frame;
+	put_frame(b, &t->frames, &t->frames_max, AP_FOLD_DEPTH(t->fold), frame);
 	t->fold += 1ull << 32;
+}
+
+uint32_t ap_builder_fiber(struct ap_builder *b)
+{
+	const uint32_t id = b->hdr->fibers ? b->hdr->fibers : 1;
+
+	b->hdr->fibers = id + 1;
+	ap_builder_fiber_at(b, id)->state = AP_FIBER_USED;
+	return id;
+}
+
+void ap_builder_fiber_frame(struct ap_builder *b, uint32_t fiber, const struct ap_frame *frame)
+{
+	struct ap_fiber *f = ap_builder_fiber_at(b, fiber);
+
+	put_frame(b, &f->frames, &f->frames_max, f->depth++, frame);
 }
 
 static uint64_t address_of(const struct ap_builder *b, const void *p)
@@ -385,7 +413,7 @@ struct ap_event *ap_builder_slot(struct ap_builder *b, uint32_t thread)
 	struct ap_chunk *chunk = t->last_chunk ? ap_builder_at(b, t->last_chunk) : NULL;
 
 	if (!chunk || t->cursor == address_of(b, (struct ap_event *)(chunk + 1) + chunk->slots)) {
-		chunk = ap_builder_chunk(b, thread, AP_CHUNK_MIN_SLOTS);
+		chunk = ap_builder_chunk(b, thread, AP_CHUNK_FIRST_SLOTS);
 	}
 	struct ap_event *events = (struct ap_event *)(chunk + 1);
 	struct ap_event *slot = events + (t->cursor - address_of(b, events)) / sizeof(*events);

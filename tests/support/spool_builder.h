@@ -66,6 +66,11 @@ struct ap_thread *ap_builder_thread_at(const struct ap_builder *b, uint32_t id);
 void ap_builder_folded(struct ap_builder *b, uint32_t thread, uint64_t folded, uint64_t torn);
 /** ap_builder_frame() - a call that the fold left open. */
 void ap_builder_frame(struct ap_builder *b, uint32_t thread, const struct ap_frame *frame);
+/** ap_builder_fiber() - a stack that is no thread's own, without open calls. Returns its id, from 1. */
+uint32_t ap_builder_fiber(struct ap_builder *b);
+struct ap_fiber *ap_builder_fiber_at(const struct ap_builder *b, uint32_t id);
+/** ap_builder_fiber_frame() - a call that the fold left open there. */
+void ap_builder_fiber_frame(struct ap_builder *b, uint32_t fiber, const struct ap_frame *frame);
 /** ap_builder_chunk() - the thread goes on in a new chunk of @slots. */
 struct ap_chunk *ap_builder_chunk(struct ap_builder *b, uint32_t thread, uint32_t slots);
 /** ap_builder_slot() - take the next slot, in a new chunk of 64 when the last is full. Nothing is stored. */

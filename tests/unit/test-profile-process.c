@@ -207,7 +207,7 @@ START_TEST(figures_of_the_process_are_taken_over)
 	ck_assert_double_eq_tol(m->quality.overhead_pct, 2, 1e-9); /* 1000 calls of 40 ns in 2 ms */
 	ck_assert_uint_eq(m->quality.degraded, AP_DEGRADED_NO_SELF_HIST);
 	ck_assert_uint_eq(m->quality.folds, 12);
-	ck_assert_uint_eq(m->quality.memory_cap_bytes, b->hdr->size_bytes);
+	ck_assert_uint_eq(m->quality.memory_cap_bytes, b->hdr->cap_bytes);
 	ck_assert_uint_eq(m->quality.memory_used_bytes, b->hdr->alloc_next);
 }
 END_TEST
