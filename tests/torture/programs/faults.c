@@ -17,6 +17,7 @@ static size_t page;
 static unsigned long caught[65];
 static volatile unsigned long sink;
 static volatile int zero;
+static const volatile int *volatile nowhere;
 
 static APART void open_barrier(void)
 {
@@ -79,7 +80,7 @@ static APART void each(int kind)
 		write_through_barrier();
 		break;
 	case 1:
-		sink += (unsigned long)null_check(NULL);
+		sink += (unsigned long)null_check(nowhere);
 		break;
 	case 2:
 		sink += (unsigned long)divide(zero);

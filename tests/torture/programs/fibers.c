@@ -29,7 +29,7 @@ static ucontext_t home;
 static struct fiber *fibers, *running;
 static int count_of_fibers;
 static unsigned long bodies[KINDS], steps[KINDS], leaves[KINDS];
-static volatile unsigned long sink;
+static unsigned long in_mains;
 static unsigned long state = 88172645463325252ul;
 
 static UNTRACED unsigned long next(void)
@@ -105,7 +105,7 @@ static void (*const body[KINDS])(void) = {body_red, body_green, body_blue, body_
 
 static APART void in_main(void)
 {
-	sink++;
+	in_mains++;
 }
 
 static UNTRACED void make(struct fiber *f, int kind, char end)
@@ -185,6 +185,8 @@ int main(int argc, char **argv)
 		finish_all();
 	}
 	SAY_CALLS("main", 1);
+	SAY_CALLS("in_main", in_mains);
+	printf("path main/run_all/in_main %lu\n", in_mains);
 	say();
 	return 0;
 }

@@ -178,7 +178,7 @@ static APART void aggregates(void)
 
 static APART int wide_vectors(void)
 {
-	v8f a, b, result;
+	v8f a = {0}, b = {0}, result;
 #if defined(__x86_64__)
 	if (!__builtin_cpu_supports("avx"))
 		return 0;
