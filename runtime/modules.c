@@ -102,19 +102,47 @@ static void set_path(struct ap_control *c, struct ap_module *module, const char 
 	read_file_identity(module, name);
 }
 
+static bool same_object(const struct ap_module *a, const struct ap_module *b)
+{
+	if (a->start != b->start || a->end != b->end || a->bias != b->bias || !a->build_id_bytes ||
+	    a->build_id_bytes != b->build_id_bytes)
+		return false;
+	for (uint32_t i = 0; i < a->build_id_bytes; i++)
+		if (a->build_id[i] != b->build_id[i])
+			return false;
+	return true;
+}
+
+/* The same code is back at the same place: its functions and paths are those of before. A program that loads and
+ * unloads without end would else fill all tables. Return: id + 1; 0: it was not here. */
+static uint32_t revive(struct ap_control *c, const struct ap_module *back)
+{
+	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	for (uint32_t id = 0; id < n; id++) {
+		struct ap_module *module = module_at(c, id);
+		if (!module->unload_ticks || !same_object(module, back))
+			continue;
+		ap_tables_recall_module(c, id);
+		__atomic_store_n(&module->unload_ticks, 0, __ATOMIC_RELEASE);
+		return id + 1;
+	}
+	return 0;
+}
+
 static uint32_t enter_module(struct ap_control *c, uint64_t start, uint64_t end, uint64_t bias,
 			     const char *name)
 {
 	uint32_t id = 0;
+	struct ap_module found = {
+		.start = start, .end = end, .bias = bias, .load_ticks = ap_ticks()};
+	read_headers(&found);
+	const uint32_t again = revive(c, &found);
+	if (again)
+		return again;
 	struct ap_module *module = new_module(c, &id);
 	if (!module)
 		return 0;
-	module->start = start;
-	module->end = end;
-	module->bias = bias;
-	module->unload_ticks = 0;
-	module->load_ticks = ap_ticks();
-	read_headers(module);
+	*module = found;
 	set_path(c, module, name);
 	__atomic_store_n(&c->header->modules, id + 1, __ATOMIC_RELEASE);
 	return id + 1;

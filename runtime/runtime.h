@@ -224,6 +224,7 @@ struct ap_node *ap_node_at(const struct ap_control *c, uint32_t id);
 /** ap_node_child() - the node of the function at @address called from @parent, made when it is new. */
 uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
 void ap_tables_forget_module(struct ap_control *c, uint32_t module);
+void ap_tables_recall_module(struct ap_control *c, uint32_t module);
 
 /* modules.c */
 uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks);

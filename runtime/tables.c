@@ -83,7 +83,7 @@ struct lookup {
 	uint64_t hash;
 	/* does the entry @id have the key that is looked for? */
 	bool (*same)(const struct ap_control *c, uint32_t id, const struct lookup *lookup);
-	/* make the entry. Return: its id, or 0 */
+	/* make the entry. Return: its id, or 0. NULL: what is not there is not made */
 	uint32_t (*make)(struct ap_control *c, const struct lookup *lookup);
 	uint64_t address;
 	uint32_t parent;
@@ -97,7 +97,7 @@ static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *sl
 	const uint32_t tag = (uint32_t)(l->hash >> 32) | 1;
 	uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 	if (seen == 0) {
-		if (!*made)
+		if (!*made && l->make)
 			*made = l->make(c, l);
 		if (!*made) {
 			*full = true;
@@ -220,16 +220,23 @@ static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 
 static uint32_t child_of(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks)
 {
-	const struct lookup l = {
+	struct lookup l = {
 		.tables = c->header->node_lookup,
 		.first_log2 = FIRST_NODE_LOG2,
 		.hash = mix(address ^ mix(parent)),
 		.same = same_node,
-		.make = make_node,
 		.address = address,
 		.parent = parent,
 		.ticks = ticks,
 	};
+	if (__atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE)) {
+		/* Something was unloaded. If it is back, so are its functions and paths: before new ones are made. */
+		const uint32_t id = find_or_make(c, &l);
+		if (id)
+			return id;
+		ap_module_of(c, address & AP_NODE_ADDRESS_MASK, ticks);
+	}
+	l.make = make_node;
 	return find_or_make(c, &l);
 }
 
@@ -246,11 +253,9 @@ uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, 
 	return id ? id : AP_ID_OTHER;
 }
 
-/** ap_tables_forget_module() - its addresses may mean something else from now on.
- *
- * Somebody may be making an entry meanwhile: who made it looks whether it is stale after having stored whose it is, we
+/* Somebody may be making an entry meanwhile: who made it looks whether it is stale after having stored whose it is, we
  * look whose it is after having stored that it is stale. */
-void ap_tables_forget_module(struct ap_control *c, uint32_t module)
+static void set_stale(struct ap_control *c, uint32_t module, bool stale)
 {
 	const uint32_t functions = __atomic_load_n(&c->header->functions, __ATOMIC_ACQUIRE);
 	const uint32_t nodes = __atomic_load_n(&c->header->nodes, __ATOMIC_ACQUIRE);
@@ -262,17 +267,33 @@ void ap_tables_forget_module(struct ap_control *c, uint32_t module)
 			continue;
 		struct ap_function *function = ap_function_at(c, id);
 		if (__atomic_load_n(&function->module, __ATOMIC_SEQ_CST) == module + 1)
-			__atomic_store_n(&function->stale, 1, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&function->stale, stale, __ATOMIC_SEQ_CST);
 	}
 	for (uint32_t id = AP_ID_FIRST; id < nodes; id++) {
 		if (!__atomic_load_n(&node_blocks[id / AP_NODES_PER_BLOCK], __ATOMIC_ACQUIRE))
 			continue;
 		struct ap_node *node = ap_node_at(c, id);
 		const uint32_t function = __atomic_load_n(&node->function, __ATOMIC_SEQ_CST);
-		if (function && is_stale(ap_function_at(c, function)))
+		if (!function || ap_function_at(c, function)->module != module + 1)
+			continue;
+		if (stale)
 			__atomic_fetch_or(&node->address, AP_NODE_STALE, __ATOMIC_RELAXED);
+		else
+			__atomic_fetch_and(&node->address, ~AP_NODE_STALE, __ATOMIC_RELAXED);
 	}
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
+}
+
+/** ap_tables_forget_module() - its addresses may mean something else from now on. */
+void ap_tables_forget_module(struct ap_control *c, uint32_t module)
+{
+	set_stale(c, module, true);
+}
+
+/** ap_tables_recall_module() - they mean again what they meant. */
+void ap_tables_recall_module(struct ap_control *c, uint32_t module)
+{
+	set_stale(c, module, false);
 }
 
 static bool make_directories(struct ap_control *c)

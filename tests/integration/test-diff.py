@@ -62,6 +62,17 @@ def other_files():
     differs("files", "--reports=0", "sh", "-c", "[ -z $LD_PRELOAD ] || : >left")
 
 
+@ap.case("what a program says of its paths and of uncertain counts is compared, printed or not")
+def paths_and_ranges():
+    simple = ap.build("simple", ["simple.c"])
+    leaf = ap.run([simple]).report().calls("leaf")
+    say = "%s | grep -v calls; echo %%s" % simple
+    quiet = ["--reports=1", "--filter=/^path/d;/^between/d", "sh", "-c"]
+    same(*quiet, say % ("between leaf %d %d" % (leaf - 1, leaf)))
+    differs("between leaf", *quiet, say % ("between leaf %d %d" % (leaf + 1, leaf + 2)))
+    differs("path main/nowhere", *quiet, say % "path main/nowhere 1")
+
+
 @ap.case("a process left behind is found out")
 def other_processes():
     differs("process", "--reports=0", "sh", "-c", "[ -z $LD_PRELOAD ] || sleep 5 >/dev/null 2>&1 &")
