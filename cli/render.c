@@ -58,8 +58,10 @@ static int run_job(struct job *job)
 	struct stat st = {0};
 
 	(void)stat(job->what->load.spool, &st);
-	const struct ap_guard_limits limits = {.extra_memory_bytes =
-						       (uint64_t)st.st_blocks * 512 * 4};
+	const struct ap_guard_limits limits = {
+		.extra_memory_bytes = (uint64_t)st.st_blocks * 512 * 4,
+		.network = job->what->load.symbols.debuginfod,
+	};
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {
 		return r;

@@ -173,7 +173,10 @@ static uint64_t memory_for(const char *spool)
 
 static int run_job(struct job *job)
 {
-	const struct ap_guard_limits limits = {.extra_memory_bytes = memory_for(job->what->spool)};
+	const struct ap_guard_limits limits = {
+		.extra_memory_bytes = memory_for(job->what->spool),
+		.network = job->what->symbols.debuginfod,
+	};
 
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {
