@@ -35,22 +35,6 @@ void ap_info_line(const char *name, const char *format, ...)
 	putchar('\n');
 }
 
-static const char *reason(int error)
-{
-	switch (error) {
-	case -ELOOP:
-		return "a symbolic link";
-	case -ENOTDIR:
-		return "not a directory";
-	case -EPERM:
-		return "owned by another user";
-	case -EACCES:
-		return "others may enter it (its mode should be 0700)";
-	default:
-		return strerror(-error);
-	}
-}
-
 /* One that is not there yet is made by the first program. Return: 0 or what forbids it. */
 static int print_directory(const char *dir)
 {
@@ -63,7 +47,7 @@ static int print_directory(const char *dir)
 		return 0;
 	}
 	ap_info_line("directory", "%s%s%s", dir, r < 0 ? " CANNOT BE USED: " : "",
-		     r < 0 ? reason(r) : "");
+		     r < 0 ? ap_store_why(r) : "");
 	if (r == 0 && statvfs(dir, &fs) == 0) {
 		ap_info_line("free", "%s",
 			     ap_human_bytes((uint64_t)fs.f_bavail * fs.f_frsize).text);
