@@ -59,11 +59,13 @@ static uint64_t random64(void)
 	return value;
 }
 
-/* The directory is ours alone, or nothing is written: 0700, our uid, no symlink. */
+/* The directory is ours alone, or nothing is written: 0700, our uid, no symlink. Whatever the umask is, one that we
+ * make can be used. A forked child finds it made: it may be somebody else by now, and makes none of its own. */
 static long open_dir(const char *dir)
 {
 	struct stat st;
-	ap_sys3(SYS_mkdirat, AT_FDCWD, dir, 0700);
+	if (!ap_runtime.dir_checked && ap_sys3(SYS_mkdirat, AT_FDCWD, dir, 0700) == 0)
+		ap_sys3(SYS_fchmodat, AT_FDCWD, dir, 0700);
 	const long fd = ap_sys4(SYS_openat, AT_FDCWD, dir,
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)

@@ -126,6 +126,7 @@ void ap_log(const char *what, long error)
 				0600);
 	if (fd < 0)
 		return;
+	ap_sys2(SYS_fchmod, fd, 0600); /* whatever the umask is: the next one shall write too */
 	ap_sys3(SYS_write, fd, text, line.used);
 	ap_sys1(SYS_close, fd);
 }
