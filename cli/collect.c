@@ -39,6 +39,7 @@ static void publish(struct ap_collect *collect, const char *spool,
 		.spool = spool,
 		.known = end,
 		.symbols = collect->symbols,
+		.output = collect->output,
 		.cwd = ".", /* ours: where the user is */
 	};
 
@@ -148,8 +149,9 @@ static void note_memory(const char *spool, const struct ap_launch_end *end)
 }
 
 /* What goes on without us is attended as if it had been started without us. */
-static void hand_over(const struct ap_store_entry *entry)
+static void hand_over(const struct ap_collect *collect, const struct ap_store_entry *entry)
 {
+	static struct ap_profile_wishes wishes;
 	const pid_t first = fork();
 
 	if (first > 0) {
@@ -167,7 +169,11 @@ static void hand_over(const struct ap_store_entry *entry)
 		dup2(null, fd);
 	}
 	close_range(3, ~0u, 0);
-	_exit(ap_attend(entry->path, (pid_t)entry->pid) < 0);
+	snprintf(wishes.output, sizeof(wishes.output), "%s", collect->output);
+	if (!getcwd(wishes.cwd, sizeof(wishes.cwd))) {
+		wishes.cwd[0] = 0;
+	}
+	_exit(ap_attend(entry->path, (pid_t)entry->pid, &wishes) < 0);
 }
 
 void ap_collect_root(struct ap_collect *collect, const struct ap_launch_end *end)
@@ -185,7 +191,7 @@ void ap_collect_root(struct ap_collect *collect, const struct ap_launch_end *end
 			ap_complain("cannot read '%s': %s", entry->path, entry->error.text);
 			collect->failed++;
 		} else if (entry->alive) {
-			hand_over(entry);
+			hand_over(collect, entry);
 			collect->alive++;
 		} else {
 			if (root) {

@@ -14,7 +14,8 @@
 /** A run and what has become of it. */
 struct ap_collect {
 	const char *dir;
-	pid_t root; /* the command itself: its spool waits for ap_collect_root() */
+	const char *output; /* patterns: by what we were told, not by what the program says */
+	pid_t root;	    /* the command itself: its spool waits for ap_collect_root() */
 	struct ap_symbolizer_options symbols;
 	bool quiet;
 	unsigned others; /* reports of other processes */
