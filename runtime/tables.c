@@ -80,6 +80,8 @@ struct lookup {
 	uint64_t hash;
 	/* does the entry @id have the key that is looked for? */
 	bool (*same)(const struct ap_control *c, uint32_t id, const struct lookup *lookup);
+	/* does it belong to code that was unloaded? Nobody will look for it again: its slot is free */
+	bool (*gone)(const struct ap_control *c, uint32_t id);
 	/* make the entry. Return: its id, or 0 */
 	uint32_t (*make)(struct ap_control *c, const struct lookup *lookup);
 	uint64_t address;
@@ -93,7 +95,9 @@ static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *sl
 {
 	const uint32_t tag = (uint32_t)(l->hash >> 32) | 1;
 	uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-	if (seen == 0) {
+	/* A library loaded again and again at one address would else fill the window of its functions. */
+	const bool reusable = (uint32_t)(seen >> 32) == tag && l->gone(c, (uint32_t)seen);
+	if (seen == 0 || reusable) {
 		if (!*made)
 			*made = l->make(c, l);
 		if (!*made) {
@@ -134,6 +138,11 @@ static bool same_function(const struct ap_control *c, uint32_t id, const struct 
 	return function->address == l->address && !function->stale;
 }
 
+static bool gone_function(const struct ap_control *c, uint32_t id)
+{
+	return ap_function_at(c, id)->stale;
+}
+
 static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 {
 	const uint32_t id = take_id(&c->header->functions, c->header->max_functions);
@@ -159,6 +168,7 @@ static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t tic
 		.first_log2 = FIRST_FUNCTION_LOG2,
 		.hash = mix(address),
 		.same = same_function,
+		.gone = gone_function,
 		.make = make_function,
 		.address = address,
 		.ticks = ticks,
@@ -173,6 +183,11 @@ static bool same_node(const struct ap_control *c, uint32_t id, const struct look
 {
 	const struct ap_node *node = ap_node_at(c, id);
 	return node->address == l->address && node->parent == l->parent;
+}
+
+static bool gone_node(const struct ap_control *c, uint32_t id)
+{
+	return ap_node_at(c, id)->address & AP_NODE_STALE;
 }
 
 static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function)
@@ -212,6 +227,7 @@ static uint32_t child_of(struct ap_control *c, uint32_t parent, uint64_t address
 		.first_log2 = FIRST_NODE_LOG2,
 		.hash = mix(address ^ mix(parent)),
 		.same = same_node,
+		.gone = gone_node,
 		.make = make_node,
 		.address = address,
 		.parent = parent,
