@@ -196,6 +196,7 @@ uint32_t ap_space_pressure(const struct ap_control *c);
 void ap_space_degrade(struct ap_control *c, uint64_t what);
 void ap_space_discard(void);
 struct ap_text ap_space_text(struct ap_control *c, const char *text);
+void ap_space_note(struct ap_control *c, const char *line);
 
 /* tables.c */
 bool ap_tables_init(struct ap_control *c);
