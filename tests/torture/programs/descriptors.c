@@ -108,8 +108,10 @@ static const struct {
 	void (*take)(void);
 	int announced;
 } ways[] = {
-	{"close_range", by_close_range, 0}, {"closefrom", by_closefrom, 0},
-	{"dup2", by_dup2, 0},		    {"daemon", by_daemon, 1},
+	{"close_range", by_close_range, 0},
+	{"closefrom", by_closefrom, 0},
+	{"dup2", by_dup2, 0},
+	{"daemon", by_daemon, 1},
 	{"double-fork", by_double_fork, 1},
 };
 

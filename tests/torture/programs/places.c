@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 {
 	call();
 	usleep(argc > 1 ? (useconds_t)atoi(argv[1]) * 1000 : 0);
-	for (int i = 0; i < 50; i++) /* full chunks: it is in a slow path that an attendant is started */
+	for (int i = 0; i < 50;
+	     i++) /* full chunks: it is in a slow path that an attendant is started */
 		call();
 	for (int i = 2; i < argc; i++)
 		lose(argv[i]);
