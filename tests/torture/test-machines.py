@@ -10,9 +10,9 @@ import places
 from places import ap
 
 
-def limit(which, value):
+def limit(which, value, hard=False):
     def apply():
-        resource.setrlimit(which, (value, value))
+        resource.setrlimit(which, (value, value if hard else resource.getrlimit(which)[1]))
     return apply
 
 
@@ -34,6 +34,8 @@ def ulimits():
                           (resource.RLIMIT_MEMLOCK, (0,)), (resource.RLIMIT_DATA, (4 << 20,)),
                           (resource.RLIMIT_CORE, (0,))):
         for value in values:
+            # Hard ones are the reporter's too, which may then find no memory for names.
+            ap.run_twice([exe, "0"], limits=limit(which, value, True))
             r = ap.run_twice([exe, "0"], limits=limit(which, value))
             if r.status == 7:  # the program's own output may be beyond its limit
                 whole_or_less(r)
@@ -45,7 +47,7 @@ def ulimits():
 def no_processes():
     places.need_root()
     exe = places.program("places.c")
-    r = ap.run([exe, "0"], user=64998, limits=limit(resource.RLIMIT_NPROC, 1))
+    r = ap.run([exe, "0"], user=64998, limits=limit(resource.RLIMIT_NPROC, 1, True))
     assert r.status == 7, (r.status, r.err)
     report = places.exact(r, r.report() if r.files() else r.from_spool())
     if not r.files():
