@@ -15,7 +15,8 @@ static APART void touch(volatile char *page)
 int main(int argc, char **argv)
 {
 	const size_t bytes = strtoull(argc > 1 ? argv[1] : "1", NULL, 10) << 20;
-	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return 1;

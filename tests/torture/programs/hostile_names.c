@@ -5,10 +5,10 @@
 
 static volatile unsigned long sink;
 
-#define NAMED(name) \
-	static APART void name(void) \
-	{ \
-		sink++; \
+#define NAMED(name)                                                                                \
+	static APART void name(void)                                                               \
+	{                                                                                          \
+		sink++;                                                                            \
 	}
 
 NAMED(to_script_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)

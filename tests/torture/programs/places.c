@@ -52,6 +52,8 @@ static UNTRACED void lose(const char *what)
 		must(setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 			     setresuid(NOBODY, NOBODY, NOBODY),
 		     what);
+	} else if (strncmp(what, "wait=", 5) == 0) {
+		usleep((useconds_t)atoi(what + 5) * 1000);
 	} else if (strncmp(what, "hide=", 5) == 0) {
 		char moved[4096];
 		snprintf(moved, sizeof(moved), "%s.moved", what + 5);
