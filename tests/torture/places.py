@@ -38,3 +38,15 @@ def works(*command):
 
 def exact(r, report):
     return r.assert_counts(report).assert_sane()
+
+
+def simple():
+    """The smallest program with counts of its own."""
+    return ap.build("simple", ["simple.c"], ["-O1"])
+
+
+def keep_spool(exe, **options):
+    """Run it, and leave its spool."""
+    r = ap.run([exe], options="report=none", **options)
+    assert len(r.spools()) == 1, r.log()
+    return r
