@@ -140,7 +140,7 @@ static bool same_function(const struct ap_control *c, uint32_t id, const struct 
 
 static bool gone_function(const struct ap_control *c, uint32_t id)
 {
-	return ap_function_at(c, id)->stale;
+	return __atomic_load_n(&ap_function_at(c, id)->stale, __ATOMIC_RELAXED) != 0;
 }
 
 static uint32_t make_function(struct ap_control *c, const struct lookup *l)
@@ -187,7 +187,7 @@ static bool same_node(const struct ap_control *c, uint32_t id, const struct look
 
 static bool gone_node(const struct ap_control *c, uint32_t id)
 {
-	return ap_node_at(c, id)->address & AP_NODE_STALE;
+	return __atomic_load_n(&ap_node_at(c, id)->address, __ATOMIC_RELAXED) & AP_NODE_STALE;
 }
 
 static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function)

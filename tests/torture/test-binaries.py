@@ -91,7 +91,7 @@ def largest_child_kib():
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
-@ap.case("stripped, separate by build-id, split, dwz: names, or what takes their place")
+@ap.case("stripped, separate by build-id, split: names, or what takes their place")
 def separate_files():
     exe = ap.build("split", ["simple.c"], ["-O1", "-gsplit-dwarf", "-Wl,--build-id=sha1"])
     r = places.keep_spool(exe)

@@ -279,9 +279,11 @@ static Suite *suite(void)
 	tcase_add_test(guard, a_child_that_sleeps_for_ever_is_killed);
 	tcase_add_test(guard, a_child_that_burns_the_processor_is_killed);
 	tcase_add_test(guard, memory_ends_somewhere);
+#ifndef __SANITIZE_ADDRESS__ /* there is no filter then */
 	tcase_add_test(guard, it_may_read_and_write_and_nothing_else);
 	tcase_add_test(guard, its_work_is_not_in_the_way);
 	tcase_add_test(guard, it_is_under_limits_and_a_filter);
+#endif
 	suite_add_tcase(s, guard);
 	tcase_set_timeout(watch, 60);
 	tcase_add_test(watch, the_end_of_a_zombie_is_known);
