@@ -8,7 +8,7 @@ from places import ap
 
 
 def pretend_cgroup(**files):
-    """A shell command that runs the rest with /sys/fs/cgroup and /proc/self/cgroup of our making."""
+    """A shell command that runs the rest with a /sys/fs/cgroup of our making."""
     tree = ap.fresh("cgroup")
     for name, text in files.items():
         with open(os.path.join(tree, name.replace("_", ".")), "w", encoding="utf-8") as file:

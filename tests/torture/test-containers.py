@@ -33,7 +33,8 @@ mount -o remount,bind,ro "$root/opt/autoprof"
 mount -o remount,ro "$root"
 cd "$root"
 for v in $(env | sed 's/=.*//'); do case $v in PATH|CONTAINER_*) ;; *) unset $v ;; esac; done
-exec chroot --userspec="$user:$user" "$root" /usr/bin/env -i PATH=/usr/bin:/bin $CONTAINER_ENV "$@"
+exec chroot --userspec="$user:$user" "$root" \
+	/usr/bin/env -i PATH=/usr/bin:/bin $CONTAINER_ENV "$@"
 '''
 
 
@@ -50,8 +51,8 @@ def container(shm, environment, command, user=UID):
     os.chown(r.work, user, user)
     env = ap.clean_environment()
     env.update(AP_HOME=ap.HOME, AP_PROGRAM=app, AP_REPORTS=r.work, CONTAINER_ENV=environment)
-    done = subprocess.run(["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", SETUP, "sh",
-                           ap.fresh("root"), shm, str(user), *command], env=env,
+    done = subprocess.run(["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", SETUP,
+                           "sh", ap.fresh("root"), shm, str(user), *command], env=env,
                           capture_output=True, text=True, timeout=60, check=False)
     r.status, r.out, r.err = done.returncode, done.stdout, done.stderr
     return r
@@ -89,7 +90,7 @@ def alone_as_one():
     r.spool_dir = os.path.join(r.work, "spools")
     spools = r.spools()
     assert len(spools) == 1 and r.files() == ["spools"], r.files()
-    # Outside of the container, the program lies elsewhere: the calls are there, names are looked for in vain.
+    # Outside of the container the program lies elsewhere: all calls, names are looked for in vain.
     report = ap.Report(ap.autoprof("report", "--json", spools[0]).stdout)
     assert sum(f["calls"] for f in report.functions) == 52001, report.functions
 
@@ -138,7 +139,7 @@ def user_namespace():
     plain = ap.run(argv, preload=False, work=work)
     r = ap.run(argv, env={"AP": ap.LIBRARY, "LD_PRELOAD": ""}, work=work, spool_dir=spools)
     alone(r, plain)
-    # Who ends a container ends the attendant in it, perhaps between the report and the removal of the spool.
+    # Who ends a container ends its attendant, perhaps before the spool is removed.
     places.exact(r, r.report())
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What is given away, and to whom: files, rights, addresses, memory. The rules on files and privilege."""
+"""What is given away, and to whom: files, rights, addresses, memory. The rules on files and
+privilege."""
 import glob
 import os
 import re
@@ -122,7 +123,8 @@ def where_reports_go():
     r = fresh_run()
     elsewhere = ap.fresh("elsewhere")
     with start([places.program("places.c"), "300", "root", "wait=600"], r) as process:
-        ap.wait_until(lambda: [x for x in ap.ours_alive(r.spool_dir) if "attend" in x], "an attendant")
+        ap.wait_until(lambda: [x for x in ap.ours_alive(r.spool_dir) if "attend" in x],
+                      "an attendant")
         ap.wait_until(lambda: uid_of(process.pid) == ap.NOBODY, "the change of user")
         spool = r.spools()[0]
         with open(spool, "r+b") as file:  # as the program could, through its mapping
@@ -175,8 +177,8 @@ def capabilities():
     try:
         exe = shutil.copy(places.program("places.c"), place + "/places")
         os.chmod(exe, 0o755)
-        if os.statvfs(place).f_flag & os.ST_NOSUID or subprocess.run(
-                ["setcap", "cap_net_raw+ep", exe], check=False, stderr=subprocess.DEVNULL).returncode:
+        if os.statvfs(place).f_flag & os.ST_NOSUID or \
+                not places.works("setcap", "cap_net_raw+ep", exe):
             raise ap.Skip("no file system for capabilities")
         r = ap.run_twice([exe, "0"], user=ap.NOBODY)
         assert r.status == 7 and r.files() == [] and os.listdir(r.spool_dir) == [], r.files()

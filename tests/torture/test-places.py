@@ -106,7 +106,8 @@ def read_only():
     places.need("unshare", "mount")
     exe = places.program("places.c")
     work = ap.fresh("work")
-    script = 'mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && exec env LD_PRELOAD="$AP" "$@"'
+    script = 'mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && ' \
+        'exec env LD_PRELOAD="$AP" "$@"'
     argv = ["unshare", "-m", "sh", "-c", script, "sh", exe, "0"]
     if not places.works("unshare", "-m", "true"):
         raise ap.Skip("no mount namespace can be made")
