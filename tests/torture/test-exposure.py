@@ -122,9 +122,9 @@ def where_reports_go():
     places.need_root()
     r = fresh_run()
     elsewhere = ap.fresh("elsewhere")
-    with start([places.program("places.c"), "300", "root", "wait=600"], r) as process:
-        ap.wait_until(lambda: [x for x in ap.ours_alive(r.spool_dir) if "attend" in x],
-                      "an attendant")
+    # It is still root while its attendant, there at 300 ms, comes up.
+    argv = [places.program("places.c"), "300", "wait=1000", "root", "wait=1000"]
+    with start(argv, r) as process:
         ap.wait_until(lambda: uid_of(process.pid) == ap.NOBODY, "the change of user")
         spool = r.spools()[0]
         with open(spool, "r+b") as file:  # as the program could, through its mapping
