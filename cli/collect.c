@@ -93,6 +93,7 @@ static void publish_spool(struct ap_collect *collect, const char *spool,
 		.spool = spool,
 		.known = end,
 		.symbols = collect->symbols,
+		.output = collect->output,
 		.cwd = ".", /* ours: where the user is */
 	};
 
@@ -258,8 +259,9 @@ static void note_memory(const char *spool, const struct ap_launch_end *end)
 }
 
 /* What goes on without us is attended as if it had been started without us. */
-static void hand_over(const struct ap_store_entry *entry)
+static void hand_over(const struct ap_collect *collect, const struct ap_store_entry *entry)
 {
+	static struct ap_profile_wishes wishes;
 	const pid_t first = fork();
 
 	if (first > 0) {
@@ -277,7 +279,11 @@ static void hand_over(const struct ap_store_entry *entry)
 		dup2(null, fd);
 	}
 	close_range(3, ~0u, 0);
-	_exit(ap_attend(entry->path, (pid_t)entry->pid) < 0);
+	snprintf(wishes.output, sizeof(wishes.output), "%s", collect->output);
+	if (!getcwd(wishes.cwd, sizeof(wishes.cwd))) {
+		wishes.cwd[0] = 0;
+	}
+	_exit(ap_attend(entry->path, (pid_t)entry->pid, &wishes) < 0);
 }
 
 /* A process that goes on is a row of the table, if it has anything to say. */
@@ -356,8 +362,10 @@ static const struct ap_tree_spool *only_root(const struct ap_collect *collect)
 static void publish_tree(struct ap_collect *collect, const struct ap_launch_end *end)
 {
 	const struct ap_tree_spool *alone = only_root(collect);
-	const struct ap_publish what = {
-		.tree = &collect->tree, .symbols = collect->symbols, .cwd = "."};
+	const struct ap_publish what = {.tree = &collect->tree,
+					.symbols = collect->symbols,
+					.output = collect->output,
+					.cwd = "."};
 
 	if (alone) {
 		publish_spool(collect, alone->path, &alone->known, true);
@@ -384,7 +392,7 @@ static void collect_last(struct ap_collect *collect, const struct ap_store *stor
 		collect->failed++;
 	} else if (entry->alive && !is_replaced(store, entry)) {
 		list_running(collect, entry);
-		hand_over(entry);
+		hand_over(collect, entry);
 		collect->alive++;
 	} else {
 		if (root) {

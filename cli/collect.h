@@ -15,6 +15,7 @@
 /** A run and what has become of it. */
 struct ap_collect {
 	const char *dir;
+	const char *output;  /* patterns: by what we were told, not by what the program says */
 	pid_t root;	     /* the command itself: its spool waits for ap_collect_root() */
 	const char *program; /* its file */
 	uint64_t start_unix_ns;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cli/info.h"
@@ -35,26 +35,10 @@ void ap_info_line(const char *name, const char *format, ...)
 	putchar('\n');
 }
 
-static const char *reason(int error)
-{
-	switch (error) {
-	case -ELOOP:
-		return "a symbolic link";
-	case -ENOTDIR:
-		return "not a directory";
-	case -EPERM:
-		return "owned by another user";
-	case -EACCES:
-		return "others may enter it (its mode should be 0700)";
-	default:
-		return strerror(-error);
-	}
-}
-
 /* One that is not there yet is made by the first program. Return: 0 or what forbids it. */
 static int print_directory(const char *dir)
 {
-	struct statvfs fs;
+	struct statfs fs;
 	struct stat st;
 
 	const int r = lstat(dir, &st) < 0 ? -errno : ap_names_check_dir(&st, geteuid());
@@ -63,10 +47,13 @@ static int print_directory(const char *dir)
 		return 0;
 	}
 	ap_info_line("directory", "%s%s%s", dir, r < 0 ? " CANNOT BE USED: " : "",
-		     r < 0 ? reason(r) : "");
-	if (r == 0 && statvfs(dir, &fs) == 0) {
-		ap_info_line("free", "%s",
-			     ap_human_bytes((uint64_t)fs.f_bavail * fs.f_frsize).text);
+		     r < 0 ? ap_store_why(r) : "");
+	if (r == 0 && statfs(dir, &fs) == 0) {
+		ap_info_line("free", "%s%s",
+			     ap_human_bytes((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize).text,
+			     AP_FS_IN_MEMORY(fs.f_type)
+				     ? ""
+				     : " ON A DISK: programs may have to wait for it");
 	}
 	return r;
 }

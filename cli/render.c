@@ -65,7 +65,10 @@ static uint64_t size_of(const struct ap_load *load)
 /* A second time without symbols when the first child died. Return: as of ap_guard_run(). */
 static int run_job(struct job *job)
 {
-	const struct ap_guard_limits limits = {.extra_memory_bytes = size_of(&job->what->load) * 4};
+	const struct ap_guard_limits limits = {
+		.extra_memory_bytes = size_of(&job->what->load) * 4,
+		.network = job->what->load.symbols.debuginfod,
+	};
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {
 		return r;

@@ -14,27 +14,15 @@
 #include "cli/library.h"
 #include "monitor/store.h"
 
-static int check_directory(const char *dir)
-{
-	struct stat st;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-		return -errno;
-	}
-	return lstat(dir, &st) < 0 ? -errno : ap_names_check_dir(&st, geteuid());
-}
-
 static int make_directory(const char *option, char *ret, size_t size)
 {
 	char dir[PATH_MAX], real[PATH_MAX];
 	uint64_t random;
 
 	int r = ap_store_dir(option, dir, sizeof(dir));
-	r = r < 0 ? r : check_directory(dir);
+	r = r < 0 ? r : ap_store_make(dir);
 	if (r < 0) {
-		ap_complain("cannot use directory '%s': %s", dir,
-			    r == -EACCES ? "others may enter it (its mode should be 0700)"
-					 : strerror(-r));
+		ap_complain("cannot use directory '%s': %s", dir, ap_store_why(r));
 		return r;
 	}
 	if (!realpath(dir, real) ||
@@ -42,9 +30,7 @@ static int make_directory(const char *option, char *ret, size_t size)
 		return -errno;
 	}
 	r = ap_names_run_dir(ret, size, real, (uint32_t)getpid(), random);
-	if (r == 0 && mkdir(ret, 0700) < 0) {
-		r = -errno;
-	}
+	r = r < 0 ? r : ap_store_make(ret);
 	if (r < 0) {
 		ap_complain("cannot make a directory in '%s': %s", dir, strerror(-r));
 	}

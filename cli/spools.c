@@ -28,7 +28,8 @@ static int add_newest(uint32_t pid, const char *dir_option, struct ap_store *ret
 	int r = ap_store_dir(dir_option, dir, sizeof(dir));
 	r = r < 0 ? r : ap_store_list(dir, &all);
 	if (r < 0 && r != -ENOENT) {
-		ap_complain("cannot read directory '%s': %s", dir, strerror(-r));
+		ap_complain("cannot read directory '%s': %s", dir,
+			    r == -EACCES ? strerror(-r) : ap_store_why(r));
 		return r;
 	}
 	for (size_t i = 0; r == 0 && i < all.n; i++) {
@@ -55,7 +56,8 @@ static int add_directory(const char *dir, struct ap_store *ret)
 
 	int r = ap_store_list(dir, &all);
 	if (r < 0) {
-		ap_complain("cannot read directory '%s': %s", dir, strerror(-r));
+		ap_complain("cannot read directory '%s': %s", dir,
+			    r == -EACCES ? strerror(-r) : ap_store_why(r));
 		return r;
 	}
 	if (!all.n) {

@@ -23,7 +23,7 @@ static int attend(const struct ap_verb *verb, int argc, char **argv)
 		ap_complain("attend takes a spool and a pid; programs start it for themselves");
 		return AP_EXIT_TROUBLE;
 	}
-	const int r = ap_attend(argv[first], (pid_t)atoi(argv[first + 1]));
+	const int r = ap_attend(argv[first], (pid_t)atoi(argv[first + 1]), NULL);
 	if (r < 0) {
 		ap_complain("cannot attend '%s': %s", argv[first], strerror(-r));
 		return AP_EXIT_TROUBLE;

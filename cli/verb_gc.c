@@ -77,11 +77,11 @@ static int collect_spools(const struct values *values, const char *dir)
 /* Run directories without a spool whose `autoprof run` was killed. */
 static void collect_runs(const struct values *values, const char *dir)
 {
-	DIR *stream = opendir(dir);
+	DIR *stream;
 	char path[PATH_MAX];
 
-	if (!stream || values->dry) {
-		goto out;
+	if (values->dry || ap_store_open(dir, &stream) < 0) {
+		return;
 	}
 	for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
 		const uint32_t pid = ap_names_run_pid(entry->d_name);
@@ -93,10 +93,7 @@ static void collect_runs(const struct values *values, const char *dir)
 			printf("removed %s\n", path);
 		}
 	}
-out:
-	if (stream) {
-		closedir(stream);
-	}
+	closedir(stream);
 }
 
 /* Every program may add to the log, nothing else shortens it. */
@@ -132,6 +129,10 @@ static int gc(const struct ap_verb *verb, int argc, char **argv)
 	r = r < 0 ? r : collect_spools(&values, dir);
 	if (r == -ENOENT) {
 		return AP_EXIT_OK; /* nothing was ever there */
+	}
+	if (r == -EPERM) {
+		ap_complain("cannot clean '%s': %s", dir, ap_store_why(r));
+		return AP_EXIT_TROUBLE;
 	}
 	collect_runs(&values, dir);
 	collect_log(&values, dir);

@@ -122,6 +122,14 @@ static void finish(struct ap_collect *collect, const char *program,
 	(void)ap_store_remove_run(collect->dir);
 }
 
+/* The patterns that the command is given: the same that its spool will say, unless it lies. */
+static const char *wanted_output(const struct ap_run_env *env, char *ret, size_t size)
+{
+	const int r = ap_store_option(env->options, "output", ret, size);
+
+	return r == 1 && *ret ? ret : AP_DEFAULT_OUTPUT;
+}
+
 /* Runs it. Return: the exit status for us. */
 static int run_command(char **argv, const char *program, const struct values *values,
 		       struct ap_run_env *env)
@@ -131,8 +139,10 @@ static int run_command(char **argv, const char *program, const struct values *va
 		{"AUTOPROF_OPTIONS", env->options},
 		{0},
 	};
+	char output[1024];
 	struct ap_collect collect = {
 		.dir = env->dir,
+		.output = wanted_output(env, output, sizeof(output)),
 		.symbols = {values->debug_dir, values->debuginfod},
 		.program = env->facts.path[0] ? env->facts.path : program,
 		.quiet = values->quiet,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "monitor/lifeline.h"
@@ -25,6 +26,7 @@ struct attendant {
 	const char *spool;
 	const char *spool_name; /* without its directory */
 	struct ap_profile_head head;
+	struct ap_profile_wishes wishes;
 	struct ap_spool_header *page;
 	int pidfd; /* negative: dead before we came */
 	bool exec_announced;
@@ -106,7 +108,12 @@ static bool wait_for_death(const struct attendant *a)
 /* Return: may the spool go? */
 static bool publish(struct attendant *a, const struct ap_profile_known_end *known)
 {
-	const struct ap_publish what = {.spool = a->spool, .known = known};
+	const struct ap_publish what = {
+		.spool = a->spool,
+		.known = known,
+		.output = a->wishes.output,
+		.cwd = a->wishes.cwd,
+	};
 	static struct ap_published published;
 
 	ap_page_report(a->page, AP_REPORT_WORKING);
@@ -158,6 +165,7 @@ static void settle(void)
 		signal(ignored[i], SIG_IGN);
 	}
 	signal(SIGCHLD, SIG_DFL);
+	umask(077);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int resource = 0; resource < (int)RLIM_NLIMITS; resource++) {
@@ -168,7 +176,7 @@ static void settle(void)
 	}
 }
 
-static int begin(struct attendant *a, pid_t pid)
+static int begin(struct attendant *a, pid_t pid, const struct ap_profile_wishes *wishes)
 {
 	struct ap_profile_error error = {.text = ""};
 	uint32_t nobody = 0;
@@ -176,6 +184,11 @@ static int begin(struct attendant *a, pid_t pid)
 	int r = ap_profile_head(a->spool, &a->head, &error);
 	if (r == 0 && a->head.pid != (uint32_t)pid) {
 		r = -EBADMSG;
+	}
+	if (r == 0 && wishes) {
+		a->wishes = *wishes;
+	} else if (r == 0) {
+		r = ap_profile_wishes(a->spool, &a->wishes, &error);
 	}
 	r = r < 0 ? r : ap_page_open(a->spool, &a->page);
 	if (r < 0) {
@@ -192,13 +205,16 @@ static int begin(struct attendant *a, pid_t pid)
 	return first ? 0 : -EBUSY;
 }
 
-int ap_attend(const char *spool, pid_t pid)
+int ap_attend(const char *spool, pid_t pid, const struct ap_profile_wishes *wishes)
 {
 	const char *slash = strrchr(spool, '/');
-	struct attendant a = {.spool = spool, .spool_name = slash ? slash + 1 : spool, .pidfd = -1};
+	static struct attendant a;
+
+	a = (struct attendant){
+		.spool = spool, .spool_name = slash ? slash + 1 : spool, .pidfd = -1};
 
 	settle();
-	int r = begin(&a, pid);
+	int r = begin(&a, pid, wishes);
 	if (r == 0) {
 		report_end(&a, attend_life(&a));
 	}

@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/sandbox.h"
+
+#define FILES_MOST 256
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
 #define DEFAULT_CPU_S 60
 #define DEFAULT_WALL_S 60
@@ -35,6 +38,7 @@ static void limit_all(const struct ap_guard_limits *limits)
 #endif
 	limit(RLIMIT_CPU, limits->cpu_s ? limits->cpu_s : DEFAULT_CPU_S);
 	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, FILES_MOST);
 }
 
 /* Waits until the child is dead or its time is over. Return: 0 or -ETIMEDOUT. */
@@ -66,6 +70,9 @@ int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits
 	}
 	if (child == 0) {
 		limit_all(limits);
+		if (!limits->network) {
+			(void)ap_sandbox_enter(); /* where there is none, the limits must do */
+		}
 		_exit(work(arg));
 	}
 	const int r = wait_until(child, limits->wall_s ? limits->wall_s : DEFAULT_WALL_S);

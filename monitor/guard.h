@@ -4,6 +4,7 @@
 #ifndef AP_MONITOR_GUARD_H
 #define AP_MONITOR_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,13 +13,15 @@ struct ap_guard_limits {
 	uint64_t extra_memory_bytes; /* beyond 2 GiB of address space */
 	unsigned cpu_s;		     /* 60 */
 	unsigned wall_s;	     /* 60 */
+	bool network;		     /* asked for by the user: no filter on system calls */
 };
 
 /**
  * ap_guard_run() - fork, call @work(@arg) under limits, wait for it
  *
- * The child writes no core and runs no exit handlers; what it has to say it leaves in shared
- * memory or files.
+ * The child gains no privileges, writes no core and runs no exit handlers; beyond files and memory
+ * it may ask nothing of the kernel (sandbox.h). What it has to say it leaves in shared memory or
+ * files.
  *
  * Return: what @work returned (0..255); -ECHILD when the child died of a signal; -ETIMEDOUT
  * when it had to be killed; or the errno of fork(). */

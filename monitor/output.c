@@ -114,7 +114,7 @@ static int split(const char *path, const char *cwd, struct ap_output *ret)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	const bool relative = path[0] != '/' && cwd;
+	const bool relative = path[0] != '/' && cwd && *cwd;
 	int r;
 
 	if (!*name) {
@@ -142,9 +142,12 @@ static int open_temporary(struct ap_output *output)
 {
 	int fd = openat(output->dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
-	if (fd >= 0 ||
-	    (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) {
-		return fd < 0 ? -errno : fd;
+	if (fd >= 0) {
+		(void)fchmod(fd, 0600); /* whatever the umask is */
+		return fd;
+	}
+	if ((errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) {
+		return -errno;
 	}
 	for (unsigned attempt = 0; attempt < 100; attempt++) {
 		snprintf(output->temp, sizeof(output->temp), ".autoprof.%d.%u.tmp", (int)getpid(),
@@ -153,6 +156,7 @@ static int open_temporary(struct ap_output *output)
 			    O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);
 		if (fd >= 0) {
 			output->named = true;
+			(void)fchmod(fd, 0600);
 			return fd;
 		}
 		if (errno != EEXIST) {
@@ -162,9 +166,35 @@ static int open_temporary(struct ap_output *output)
 	return -errno;
 }
 
+/* A device is written to as it is. Through a link (/dev/stdout) only where nobody else can put one: the names of
+ * reports can be guessed, and a link in /tmp would choose the device. Return: descriptor; -ENODEV there is none of
+ * that name; or the errno. */
+static int open_device(const struct ap_output *output)
+{
+	struct stat dir, st;
+	int fd;
+
+	const bool safe = fstat(output->dir_fd, &dir) == 0 && !(dir.st_mode & 022) &&
+			  (dir.st_uid == 0 || dir.st_uid == geteuid());
+	const int follow = safe ? 0 : AT_SYMLINK_NOFOLLOW;
+	if (fstatat(output->dir_fd, output->name, &st, follow) < 0 || !S_ISCHR(st.st_mode)) {
+		return -ENODEV;
+	}
+	fd = openat(output->dir_fd, output->name,
+		    O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | (safe ? 0 : O_NOFOLLOW));
+	if (fd < 0) {
+		return -errno;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode)) {
+		close(fd);
+		return -ENODEV; /* another was put there meanwhile */
+	}
+	(void)fcntl(fd, F_SETFL, O_WRONLY);
+	return fd;
+}
+
 int ap_output_open(const char *path, const char *cwd, struct ap_output *ret)
 {
-	struct stat st;
 	int fd;
 
 	*ret = (struct ap_output){.dir_fd = -1};
@@ -176,14 +206,10 @@ int ap_output_open(const char *path, const char *cwd, struct ap_output *ret)
 	if (ret->dir_fd < 0) {
 		return -errno;
 	}
-	ret->device = fstatat(ret->dir_fd, ret->name, &st, 0) == 0 && S_ISCHR(st.st_mode);
-	if (ret->device) {
-		fd = openat(ret->dir_fd, ret->name, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-		r = fd < 0 ? -errno : 0;
-	} else {
-		fd = open_temporary(ret);
-		r = fd < 0 ? fd : 0;
-	}
+	fd = open_device(ret);
+	ret->device = fd != -ENODEV;
+	fd = ret->device ? fd : open_temporary(ret);
+	r = fd < 0 ? fd : 0;
 	if (r == 0) {
 		ret->stream = fdopen(fd, "w");
 		if (!ret->stream) {

@@ -185,7 +185,10 @@ static uint64_t memory_for(const struct ap_publish *what)
 
 static int run_job(struct job *job)
 {
-	const struct ap_guard_limits limits = {.extra_memory_bytes = memory_for(job->what)};
+	const struct ap_guard_limits limits = {
+		.extra_memory_bytes = memory_for(job->what),
+		.network = job->what->symbols.debuginfod,
+	};
 
 	const int r = ap_guard_run(work, job, &limits);
 	if (r != -ECHILD && r != -ETIMEDOUT) {

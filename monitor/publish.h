@@ -19,9 +19,10 @@ struct ap_publish {
 	const struct ap_tree *tree;		  /* instead of a spool: one report of many */
 	const struct ap_profile_known_end *known; /* NULL: nothing */
 	struct ap_symbolizer_options symbols;
-	const char *output; /* patterns instead of those of the spool, or NULL */
-	const char *cwd;    /* instead of the program's, or NULL */
-	bool whatever;	    /* also a report of a process that did nothing of note */
+	/* Patterns, and what they are relative to; NULL: those of the spool. The program can write
+	 * there: who may do more than it can now (a service that gave up root) must have its own. */
+	const char *output, *cwd;
+	bool whatever; /* also a report of a process that did nothing of note */
 };
 
 enum ap_publish_outcome {

@@ -139,14 +139,75 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(left->path, right->path);
 }
 
+bool ap_store_is_run(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+
+	return ap_names_run_pid(slash ? slash + 1 : dir) != 0;
+}
+
+int ap_store_open(const char *dir, DIR **ret)
+{
+	const bool run = ap_store_is_run(dir);
+	struct stat st;
+	int r = 0;
+
+	const int fd =
+		open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK | (run ? O_NOFOLLOW : 0));
+	if (fd < 0) {
+		return -errno;
+	}
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+	} else if (st.st_uid != geteuid()) {
+		r = -EPERM;
+	} else {
+		*ret = fdopendir(fd);
+		r = *ret ? 0 : -errno;
+	}
+	if (r < 0) {
+		close(fd);
+	}
+	return r;
+}
+
+const char *ap_store_why(int error)
+{
+	switch (error) {
+	case -ELOOP:
+		return "a symbolic link";
+	case -ENOTDIR:
+		return "not a directory";
+	case -EPERM:
+		return "owned by another user";
+	case -EACCES:
+		return "others may enter it (its mode should be 0700)";
+	default:
+		return strerror(-error);
+	}
+}
+
+int ap_store_make(const char *dir)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0700) == 0) {
+		return chmod(dir, 0700) < 0 ? -errno : 0; /* whatever the umask is */
+	}
+	if (errno != EEXIST) {
+		return -errno;
+	}
+	return lstat(dir, &st) < 0 ? -errno : ap_names_check_dir(&st, geteuid());
+}
+
 /* @runs: look into run directories too; they hold none of their own. */
 static int list_one(const char *dir, bool runs, struct ap_store *store)
 {
-	DIR *stream = opendir(dir);
-	int r = 0;
+	DIR *stream;
+	int r = ap_store_open(dir, &stream);
 
-	if (!stream) {
-		return -errno;
+	if (r < 0) {
+		return r;
 	}
 	for (struct dirent *entry = readdir(stream); entry && r == 0; entry = readdir(stream)) {
 		char path[4096];
@@ -198,11 +259,16 @@ int ap_store_parent(const char *path, char *ret, size_t size)
 										  : -ENAMETOOLONG;
 }
 
-bool ap_store_is_run(const char *dir)
+/* Whatever the umask is, the next one shall be able to write too. */
+static void append(const char *path, const char *text, size_t bytes)
 {
-	const char *slash = strrchr(dir, '/');
+	const int fd = open(path, LOG_FLAGS, 0600);
 
-	return ap_names_run_pid(slash ? slash + 1 : dir) != 0;
+	if (fd >= 0) {
+		(void)fchmod(fd, 0600);
+		(void)!write(fd, text, bytes);
+		close(fd);
+	}
 }
 
 /* Appends the log of a run directory to that of the directory it is in: `autoprof info` looks
@@ -221,10 +287,8 @@ static void keep_log(const char *dir)
 		n = read(in, text, sizeof(text));
 		close(in);
 	}
-	const int out = n > 0 ? open(to, LOG_FLAGS, 0600) : -1;
-	if (out >= 0) {
-		(void)!write(out, text, (size_t)n);
-		close(out);
+	if (n > 0) {
+		append(to, text, (size_t)n);
 	}
 }
 
@@ -241,7 +305,7 @@ int ap_store_remove_run(const char *dir)
 		ap_store_clear(&left);
 		return -ENOTEMPTY;
 	}
-	keep_log(dir);
+	keep_log(dir); /* the listing found it to be a directory of ours, and no link */
 	static const char *const ours[] = {AP_LOG_NAME, AP_RUN_LIBRARY, AP_RUN_KIN};
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir, ours[i]) < (int)sizeof(path)) {
@@ -296,9 +360,5 @@ void ap_store_log(const char *spool, const char *format, ...)
 	n = n < (int)sizeof(line) - 1 ? n : (int)sizeof(line) - 2;
 	line[n++] = '\n';
 
-	const int fd = open(path, LOG_FLAGS, 0600);
-	if (fd >= 0) {
-		(void)!write(fd, line, (size_t)n);
-		close(fd);
-	}
+	append(path, line, (size_t)n);
 }

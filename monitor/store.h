@@ -3,6 +3,7 @@
 #ifndef AP_MONITOR_STORE_H
 #define AP_MONITOR_STORE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,8 +41,17 @@ int ap_store_option(const char *options, const char *key, char *ret, size_t size
  * Return: 0 or -ENAMETOOLONG. */
 int ap_store_dir(const char *option, char *ret, size_t size);
 
-/** ap_store_list() - read @dir; finish with ap_store_clear(). Return: 0 or the errno of opening
- * it. */
+/** ap_store_make() - make a directory for spools, or check the one that is there. Return: 0, as
+ * ap_names_check_dir(), or the errno of making it. */
+int ap_store_make(const char *dir);
+/** ap_store_open() - open a directory of ours: files of others are neither read nor removed. A run
+ * directory must not be a symbolic link.
+ * Return: 0: close @ret with closedir(); -EPERM it is another's; or the errno of opening it. */
+int ap_store_open(const char *dir, DIR **ret);
+/** ap_store_why() - what is wrong with a directory, in words, from an error of the three functions
+ * around. */
+const char *ap_store_why(int error);
+/** ap_store_list() - read @dir; finish with ap_store_clear(). Return: 0 or as ap_store_open(). */
 int ap_store_list(const char *dir, struct ap_store *ret);
 /** ap_store_add() - append one file of any name. Return: 0 or -ENOMEM. */
 int ap_store_add(struct ap_store *store, const char *path);

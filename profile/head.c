@@ -40,6 +40,35 @@ int ap_profile_head(const char *path, struct ap_profile_head *ret, struct ap_pro
 	return e;
 }
 
+/* Of hostile length: what does not fit is not taken. */
+static void read_text(int fd, const struct ap_text *text, char *ret, size_t room)
+{
+	memset(ret, 0, room);
+	if (text->ref && text->bytes < room &&
+	    ap_file_read(fd, (uint64_t)text->ref * AP_REF_UNIT, ret, text->bytes) < 0) {
+		memset(ret, 0, room);
+	}
+}
+
+int ap_profile_wishes(const char *path, struct ap_profile_wishes *ret,
+		      struct ap_profile_error *error)
+{
+	struct ap_spool_header hdr;
+	uint64_t size;
+	int fd = -1;
+
+	int e = ap_file_open(path, &fd, &size, error);
+	if (e == 0) {
+		e = ap_file_header(fd, size, &hdr, error);
+	}
+	if (e == 0) {
+		read_text(fd, &hdr.output, ret->output, sizeof(ret->output));
+		read_text(fd, &hdr.cwd, ret->cwd, sizeof(ret->cwd));
+	}
+	ap_file_close(fd);
+	return e;
+}
+
 /* Return: what /proc told, NUL-terminated, in @ret; false when it is not there. */
 static bool read_proc(const char *path, char *ret, size_t room)
 {

@@ -251,6 +251,18 @@ struct ap_profile_head {
 };
 /** ap_profile_head() - read and check a spool's header only. Return: as ap_profile_open(). */
 int ap_profile_head(const char *path, struct ap_profile_head *ret, struct ap_profile_error *error);
+
+/** Where the program wanted its reports, at its start. */
+struct ap_profile_wishes {
+	char output[1024]; /* patterns, comma separated */
+	char cwd[4096];
+};
+/** ap_profile_wishes() - the program can change them at any time: a reader that may do more than the
+ * program reads them once, before the program gives its own rights up. What is not there, or too long,
+ * is empty.
+ * Return: as ap_profile_open(). */
+int ap_profile_wishes(const char *path, struct ap_profile_wishes *ret,
+		      struct ap_profile_error *error);
 /** ap_profile_alive() - is the process that writes this spool still there (pid, start time, boot id)? */
 bool ap_profile_alive(const struct ap_profile_head *head);
 

@@ -176,8 +176,7 @@ static bool possible(const char **why)
 static void note(struct ap_control *c, const char *why, long error)
 {
 	ap_log(why, error);
-	if (!c->header->notes.ref)
-		c->header->notes = ap_space_text(c, why);
+	ap_space_note(c, why);
 }
 
 /* Signals are blocked. errno belongs to the program: clone() may write it. */

@@ -68,9 +68,28 @@ static void grow_old(void)
 }
 #endif
 
+/* The kernel compares the processors' counters, and takes another clock when they disagree. Where it does not say,
+ * the processor's word must do. */
+static bool kernel_distrusts_counter(void)
+{
+	static const char *const others[] = {"hpet", "acpi_pm", "jiffies", "refined-jiffies",
+					     "pit"};
+	char name[32];
+	if (ap_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource", name,
+			 sizeof name) <= 0)
+		return false;
+	for (char *end = name; *end; end++)
+		if (*end == '\n')
+			*end = 0;
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (ap_streq(name, others[i]))
+			return true;
+	return false;
+}
+
 void ap_clock_init(void)
 {
-	if (!ap_arch_clock_fixed())
+	if (!ap_arch_clock_fixed() || kernel_distrusts_counter())
 		ap_runtime.clock_kind = AP_CLOCK_MONOTONIC;
 	if (ap_runtime.clock_kind == AP_CLOCK_MONOTONIC)
 		ap_runtime.ticks_per_s = 1000000000u;

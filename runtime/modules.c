@@ -161,6 +161,12 @@ static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ti
 	return 0;
 }
 
+/** ap_module_recognizable() - would @module (id + 1) be known again if it came back? */
+bool ap_module_recognizable(const struct ap_control *c, uint32_t module)
+{
+	return module && module_at(c, module - 1)->build_id_bytes != 0;
+}
+
 /** ap_module_unloaded() - is @module (id + 1) gone? */
 bool ap_module_unloaded(const struct ap_control *c, uint32_t module)
 {

@@ -216,6 +216,7 @@ uint32_t ap_space_pressure(const struct ap_control *c);
 void ap_space_degrade(struct ap_control *c, uint64_t what);
 void ap_space_discard(void);
 struct ap_text ap_space_text(struct ap_control *c, const char *text);
+void ap_space_note(struct ap_control *c, const char *line);
 
 /* tables.c */
 bool ap_tables_init(struct ap_control *c);
@@ -228,6 +229,7 @@ void ap_tables_recall_module(struct ap_control *c, uint32_t module);
 
 /* modules.c */
 uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks);
+bool ap_module_recognizable(const struct ap_control *c, uint32_t module);
 bool ap_module_unloaded(const struct ap_control *c, uint32_t module);
 void ap_modules_before_unload(struct ap_control *c);
 void ap_modules_after_unload(struct ap_control *c);

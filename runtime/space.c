@@ -36,6 +36,13 @@ static void lower(uint64_t *cap, uint64_t to)
 		*cap = to;
 }
 
+/* A quarter of what is free, or of very little enough for something to be recorded. */
+static uint64_t share_of(uint64_t free_bytes)
+{
+	const uint64_t quarter = free_bytes / 4;
+	return quarter < CAP_MIN && free_bytes / 4 * 3 >= CAP_MIN ? CAP_MIN : quarter;
+}
+
 /* DESIGN's cap: the option, 2 % of the memory limit, a quarter of the free tmpfs, and the rlimits. */
 static uint64_t choose_cap(long dirfd, const struct ap_limits *limits)
 {
@@ -44,7 +51,7 @@ static uint64_t choose_cap(long dirfd, const struct ap_limits *limits)
 	if (limits->memory_from == AP_LIMIT_CGROUP)
 		lower(&cap, limits->memory_bytes / 50);
 	if (ap_sys2(SYS_fstatfs, dirfd, &fs) == 0)
-		lower(&cap, (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize / 4);
+		lower(&cap, share_of((uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize));
 	lower(&cap, soft_limit(RLIMIT_FSIZE));
 	if (soft_limit(RLIMIT_AS) != ~0ull)
 		lower(&cap, soft_limit(RLIMIT_AS) / 20);
@@ -70,11 +77,13 @@ static uint64_t random64(void)
 	return value;
 }
 
-/* The directory is ours alone, or nothing is written: 0700, our uid, no symlink. */
+/* The directory is ours alone, or nothing is written: 0700, our uid, no symlink. Whatever the umask is, one that we
+ * make can be used. A forked child finds it made: it may be somebody else by now, and makes none of its own. */
 static long open_dir(const char *dir)
 {
 	struct stat st;
-	ap_sys3(SYS_mkdirat, AT_FDCWD, dir, 0700);
+	if (!ap_runtime.dir_checked && ap_sys3(SYS_mkdirat, AT_FDCWD, dir, 0700) == 0)
+		ap_sys3(SYS_fchmodat, AT_FDCWD, dir, 0700);
 	const long fd = ap_sys4(SYS_openat, AT_FDCWD, dir,
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
@@ -136,6 +145,12 @@ static long back_header(struct ap_control *c, long fd)
 	return ap_sys4(SYS_fallocate, fd, 0, 0, c->cap);
 }
 
+static bool on_disk(long dirfd)
+{
+	struct statfs fs;
+	return ap_sys2(SYS_fstatfs, dirfd, &fs) == 0 && !AP_FS_IN_MEMORY(fs.f_type);
+}
+
 static long create_in(struct ap_control *c, long dirfd, struct ap_limits *limits)
 {
 	c->cap = choose_cap(dirfd, limits);
@@ -166,6 +181,7 @@ int ap_space_create(struct ap_control *c)
 	ap_runtime.dir_checked = true;
 	ap_limits_read(&limits);
 	const long error = create_in(c, dirfd, &limits);
+	const bool disk = error == 0 && on_disk(dirfd);
 	ap_sys1(SYS_close, dirfd);
 	if (error < 0)
 		return (int)error;
@@ -176,7 +192,26 @@ int ap_space_create(struct ap_control *c)
 	h->map_address = (uint64_t)c->base;
 	h->alloc_next = PAGE;
 	h->alloc_ready = STEP_MIN;
+	if (disk)
+		ap_space_note(c, "the spool lies on a disk, which may stall the program when it is "
+				 "busy: dir= should name a tmpfs");
 	return 0;
+}
+
+/** ap_space_note() - one more line for the report's data quality; what finds no room is left out. */
+void ap_space_note(struct ap_control *c, const char *line)
+{
+	char text[512];
+	struct ap_line all = {text, sizeof text, 0};
+	text[0] = 0;
+	if (c->header->notes.ref) {
+		ap_line_str(&all, ap_at(c, c->header->notes.ref));
+		ap_line_str(&all, "\n");
+	}
+	ap_line_str(&all, line);
+	const struct ap_text notes = ap_space_text(c, text);
+	if (notes.ref)
+		c->header->notes = notes;
 }
 
 void ap_space_degrade(struct ap_control *c, uint64_t what)

@@ -83,6 +83,8 @@ struct lookup {
 	uint64_t hash;
 	/* does the entry @id have the key that is looked for? */
 	bool (*same)(const struct ap_control *c, uint32_t id, const struct lookup *lookup);
+	/* is it of code that was unloaded and that cannot be known again? Its slot is free */
+	bool (*gone)(const struct ap_control *c, uint32_t id);
 	/* make the entry. Return: its id, or 0. NULL: what is not there is not made */
 	uint32_t (*make)(struct ap_control *c, const struct lookup *lookup);
 	uint64_t address;
@@ -96,7 +98,9 @@ static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *sl
 {
 	const uint32_t tag = (uint32_t)(l->hash >> 32) | 1;
 	uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-	if (seen == 0) {
+	/* A library loaded again and again at one address would else fill the window of its functions. */
+	const bool reusable = (uint32_t)(seen >> 32) == tag && l->gone(c, (uint32_t)seen);
+	if (seen == 0 || reusable) {
 		if (!*made && l->make)
 			*made = l->make(c, l);
 		if (!*made) {
@@ -142,6 +146,13 @@ static bool same_function(const struct ap_control *c, uint32_t id, const struct 
 	return function->address == l->address && !is_stale(function);
 }
 
+/* What has a build id is recalled when it comes back: modules.c. */
+static bool gone_function(const struct ap_control *c, uint32_t id)
+{
+	const struct ap_function *function = ap_function_at(c, id);
+	return is_stale(function) && !ap_module_recognizable(c, function->module);
+}
+
 static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 {
 	const uint32_t id = take_id(&c->header->functions, c->header->max_functions);
@@ -168,6 +179,7 @@ static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t tic
 		.first_log2 = FIRST_FUNCTION_LOG2,
 		.hash = mix(address),
 		.same = same_function,
+		.gone = gone_function,
 		.make = make_function,
 		.address = address,
 		.ticks = ticks,
@@ -183,6 +195,11 @@ static bool same_node(const struct ap_control *c, uint32_t id, const struct look
 	const struct ap_node *node = ap_node_at(c, id);
 	return __atomic_load_n(&node->address, __ATOMIC_RELAXED) == l->address &&
 	       node->parent == l->parent;
+}
+
+static bool gone_node(const struct ap_control *c, uint32_t id)
+{
+	return gone_function(c, ap_node_at(c, id)->function);
 }
 
 static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function)
@@ -225,6 +242,7 @@ static uint32_t child_of(struct ap_control *c, uint32_t parent, uint64_t address
 		.first_log2 = FIRST_NODE_LOG2,
 		.hash = mix(address ^ mix(parent)),
 		.same = same_node,
+		.gone = gone_node,
 		.address = address,
 		.parent = parent,
 		.ticks = ticks,

@@ -114,6 +114,7 @@ void ap_append(const char *path, const struct ap_line *line, uint64_t most)
 				0600);
 	if (fd < 0)
 		return;
+	ap_sys2(SYS_fchmod, fd, 0600); /* whatever the umask is: the next one shall write too */
 	if (!most ||
 	    (ap_sys2(SYS_fstat, fd, &st) == 0 && (uint64_t)st.st_size + line->used <= most))
 		ap_sys3(SYS_write, fd, line->text, line->used);

@@ -29,6 +29,10 @@
 #define AP_SHM_DIR_PREFIX "/dev/shm/autoprof-" /* followed by the uid */
 #define AP_DEFAULT_OUTPUT "autoprof.%e.%p.txt"
 
+/** Magic numbers of statfs() for tmpfs and ramfs: elsewhere a store through a mapping may have to wait
+ * for a disk. */
+#define AP_FS_IN_MEMORY(type) ((uint32_t)(type) == 0x01021994u || (uint32_t)(type) == 0x858458f6u)
+
 /** Room for any name made here, with its NUL. */
 #define AP_NAME_BYTES 64
 

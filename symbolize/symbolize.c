@@ -12,7 +12,7 @@
 #include "symbolize/module.h"
 
 /* Longer names are cut: nobody reads them, and a damaged string table may hold one as long as the file. */
-#define NAME_LIMIT (64u << 10)
+#define NAME_LIMIT (4u << 10)
 
 struct answer {
 	uint64_t address;
@@ -31,6 +31,7 @@ struct ap_symbolizer {
 	struct answer *answers; /* hash table, a power of 2, at most half full */
 	size_t answers_n;
 	size_t answers_size;
+	unsigned unknown_n; /* functions in no module, numbered as they are asked for */
 };
 
 /* --- The cache of answers. --- */
@@ -94,8 +95,16 @@ static void set_guess(struct ap_strings *strings, const char *module, uint64_t a
 		      struct ap_symbol *ret)
 {
 	ret->guessed = true;
-	ret->name = module == NULL ? ap_strings_format(strings, "0x%" PRIx64, address)
-				   : ap_strings_format(strings, "%s+0x%" PRIx64, module, address);
+	ret->name =
+		ap_strings_format(strings, "%s+0x%" PRIx64, module == NULL ? "?" : module, address);
+}
+
+/* Not by its address: reports are passed on, and it would tell where the program's memory is. */
+static void set_number(struct ap_symbolizer *symbolizer, struct ap_symbol *ret)
+{
+	ret->guessed = true;
+	ret->name =
+		ap_strings_format(&symbolizer->strings, "(unknown %u)", ++symbolizer->unknown_n);
 }
 
 static void set_source(struct ap_strings *strings, const struct ap_dwarf_function *function,
@@ -180,7 +189,7 @@ static void resolve(struct ap_symbolizer *symbolizer, int32_t index, uint64_t ad
 
 	*ret = (struct ap_symbol){.module = "?"};
 	if (index < 0 || (size_t)index >= symbolizer->modules_n) {
-		set_guess(strings, NULL, address, ret);
+		set_number(symbolizer, ret);
 	} else {
 		const size_t first = first_of_file(symbolizer, (size_t)index);
 		struct ap_elf_module *module = &symbolizer->opened[first];

@@ -31,7 +31,7 @@ def whole_or_less(r):
 
 @ap.case("a tmpfs with no room: nothing is recorded")
 def no_room():
-    place = ap.small_filesystem("1m")
+    place = ap.small_filesystem("512k")
     spools = os.path.join(place, "spools")
     os.mkdir(spools, 0o700)
     r = ap.run_twice([simple()], spool_dir=spools)

@@ -4,12 +4,20 @@
 #include "monitor/guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,8 +33,7 @@ static int say(void *arg)
 static int crash(void *arg)
 {
 	(void)arg;
-	raise(SIGSEGV);
-	return 0;
+	__builtin_trap(); /* raise() would be refused */
 }
 
 static int hang(void *arg)
@@ -97,6 +104,83 @@ START_TEST(memory_ends_somewhere)
 	ck_assert_int_eq(ap_guard_run(map, &bytes, NULL), 0);
 #endif
 	ck_assert_int_eq(ap_guard_run(map, &bytes, &more), 1);
+}
+END_TEST
+
+/* Whatever hostile input might make a reader do. Return: how many of them were not refused. */
+static int try_everything(void *arg)
+{
+	char *const argv[] = {(char *)"/bin/true", NULL};
+	char *const none[] = {NULL};
+	int done = 0;
+
+	(void)arg;
+	done += socket(AF_INET, SOCK_STREAM, 0) >= 0;
+	done += socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+	done += (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) >= 0;
+	done += execve(argv[0], argv, none) == 0;
+	done += kill(getppid(), 0) == 0;
+	done += ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+	done += setuid(getuid()) == 0;
+	done += chmod("/", 0755) == 0;
+	done += rename("/nonexistent/a", "/nonexistent/b") == 0 || errno != EPERM;
+	done += mount("none", "/", "tmpfs", MS_REMOUNT, NULL) == 0;
+	done += (int)syscall(0x40000000 + SYS_getpid) >= 0; /* by the number of x32 */
+	done += prctl(PR_SET_DUMPABLE, 1) == 0;
+	return done;
+}
+
+START_TEST(it_may_read_and_write_and_nothing_else)
+{
+	ck_assert_int_eq(ap_guard_run(try_everything, NULL, NULL), 0);
+}
+END_TEST
+
+static int read_and_write(void *arg)
+{
+	char name[] = "/tmp/ap-guard-XXXXXX", text[8] = "";
+	struct stat st;
+
+	(void)arg;
+	const int fd = mkstemp(name);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
+	if (!file || fputs("text", file) < 0 || fflush(file) != 0 || stat(name, &st) < 0 ||
+	    st.st_size != 4 || pread(fd, text, 4, 0) != 4 || strcmp(text, "text") != 0) {
+		return 1;
+	}
+	free(malloc(64u << 20));
+	return unlink(name) == 0 ? 0 : 2;
+}
+
+START_TEST(its_work_is_not_in_the_way)
+{
+	ck_assert_int_eq(ap_guard_run(read_and_write, NULL, NULL), 0);
+}
+END_TEST
+
+/* Return: bits of what holds: no new privileges, the filter, the limits. */
+static int tell_limits(void *arg)
+{
+	char text[4096] = "";
+	struct rlimit memory, files, core;
+
+	(void)arg;
+	const int fd = open("/proc/self/status", O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || getrlimit(RLIMIT_AS, &memory) < 0 ||
+	    getrlimit(RLIMIT_NOFILE, &files) < 0 || getrlimit(RLIMIT_CORE, &core) < 0) {
+		return 0;
+	}
+	return (strstr(text, "NoNewPrivs:\t1") != NULL) |
+	       (strstr(text, "Seccomp:\t2") != NULL) << 1 | (memory.rlim_max == 2ul << 30) << 2 |
+	       (files.rlim_max <= 256) << 3 | (core.rlim_max == 0) << 4;
+}
+
+START_TEST(it_is_under_limits_and_a_filter)
+{
+	const struct ap_guard_limits network = {.network = true};
+
+	ck_assert_int_eq(ap_guard_run(tell_limits, NULL, NULL), 31);
+	ck_assert_int_eq(ap_guard_run(tell_limits, NULL, &network), 31 - 3);
 }
 END_TEST
 
@@ -197,6 +281,11 @@ static Suite *suite(void)
 	tcase_add_test(guard, a_child_that_sleeps_for_ever_is_killed);
 	tcase_add_test(guard, a_child_that_burns_the_processor_is_killed);
 	tcase_add_test(guard, memory_ends_somewhere);
+#ifndef __SANITIZE_ADDRESS__ /* there is no filter then */
+	tcase_add_test(guard, it_may_read_and_write_and_nothing_else);
+	tcase_add_test(guard, its_work_is_not_in_the_way);
+	tcase_add_test(guard, it_is_under_limits_and_a_filter);
+#endif
 	suite_add_tcase(s, guard);
 	tcase_set_timeout(watch, 60);
 	tcase_add_test(watch, the_end_of_a_zombie_is_known);

@@ -152,16 +152,36 @@ START_TEST(a_symbolic_link_is_not_followed)
 }
 END_TEST
 
-START_TEST(a_report_is_for_its_owner_only)
+START_TEST(a_link_to_a_device_is_not_followed_where_others_may_write)
 {
-	char path[PATH_MAX];
+	char link[PATH_MAX], path[PATH_MAX];
 	struct stat st;
 
-	const mode_t before = umask(0);
+	snprintf(link, sizeof(link), "%s/r.txt", dir);
+	ck_assert_int_eq(symlink("/dev/full", link), 0);
+	ck_assert_int_eq(write_text("r.txt", "one", path), -ENOSPC); /* ours alone: the device */
+	ck_assert_int_eq(chmod(dir, 01777), 0);
 	ck_assert_int_eq(write_text("r.txt", "one", path), 0);
-	umask(before);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_int_eq(st.st_mode & 07777, 0600);
+	ck_assert_str_ne(path, link);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+}
+END_TEST
+
+START_TEST(a_report_is_for_its_owner_only)
+{
+	static const mode_t masks[] = {0, 0777};
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		char path[PATH_MAX];
+		struct stat st;
+		const mode_t before = umask(masks[i]);
+
+		ck_assert_int_eq(write_text("r.txt", "one", path), 0);
+		umask(before);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_int_eq(st.st_mode & 07777, 0600);
+	}
 }
 END_TEST
 
@@ -220,6 +240,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(files, make_dir, remove_dir);
 	tcase_add_test(files, an_existing_file_is_never_touched);
 	tcase_add_test(files, a_symbolic_link_is_not_followed);
+	tcase_add_test(files, a_link_to_a_device_is_not_followed_where_others_may_write);
 	tcase_add_test(files, a_report_is_for_its_owner_only);
 	tcase_add_test(files, nothing_is_left_of_an_abandoned_one);
 	tcase_add_test(files, a_missing_directory_is_an_error_and_not_made);

@@ -197,6 +197,76 @@ START_TEST(a_listing_has_spools_of_run_directories_too)
 }
 END_TEST
 
+START_TEST(a_directory_is_made_for_us_alone_whatever_the_umask)
+{
+	static const mode_t masks[] = {0, 022, 0777};
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		char path[PATH_MAX];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/made-%zu", dir, i);
+		const mode_t before = umask(masks[i]);
+		ck_assert_int_eq(ap_store_make(path), 0);
+		umask(before);
+		ck_assert_int_eq(lstat(path, &st), 0);
+		ck_assert_int_eq(st.st_mode & 07777, 0700);
+		ck_assert_int_eq(ap_store_make(path), 0); /* there already */
+	}
+	ck_assert_int_eq(symlink(dir, in_dir("link")), 0);
+	ck_assert_int_eq(ap_store_make(in_dir("link")), -ELOOP);
+	make_file("file");
+	ck_assert_int_eq(ap_store_make(in_dir("file")), -ENOTDIR);
+}
+END_TEST
+
+START_TEST(a_directory_of_another_user_is_not_read)
+{
+	struct ap_store store;
+
+	if (geteuid() != 0) {
+		return; /* only root can give one away */
+	}
+	make_file("2147483646.0123456789abcdef.spool");
+	ck_assert_int_eq(chown(dir, 65534, 65534), 0);
+	ck_assert_int_eq(ap_store_list(dir, &store), -EPERM);
+	ck_assert_str_eq(ap_store_why(-EPERM), "owned by another user");
+	ck_assert_int_eq(chown(dir, 0, 0), 0);
+	ck_assert_int_eq(ap_store_list(dir, &store), 0);
+	ck_assert_uint_eq(store.n, 1);
+	ap_store_clear(&store);
+}
+END_TEST
+
+/* Who cleans up behind such a link would remove files of that name elsewhere. */
+START_TEST(a_run_directory_that_is_a_link_or_another_s_is_left_alone)
+{
+	char target[PATH_MAX], link[PATH_MAX];
+	struct ap_store store;
+
+	ck_assert_int_eq(mkdir(in_dir("target"), 0700), 0);
+	strcpy(target, in_dir("target"));
+	make_file("target/log");
+	make_file("target/2147483645.0123456789abcdef.spool");
+	strcpy(link, in_dir("run-2147483646-0123456789abcdef"));
+	ck_assert_int_eq(symlink(target, link), 0);
+	ck_assert_int_eq(ap_store_list(dir, &store), 0);
+	ck_assert_uint_eq(store.n, 0);
+	ap_store_clear(&store);
+	ck_assert_int_eq(unlink(in_dir("target/2147483645.0123456789abcdef.spool")), 0);
+	ck_assert_int_lt(ap_store_remove_run(link), 0);
+	ck_assert_int_eq(access(in_dir("target/log"), F_OK), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(unlink(link), 0);
+		ck_assert_int_eq(rename(target, link), 0);
+		ck_assert_int_eq(chown(link, 65534, 65534), 0);
+		ck_assert_int_eq(ap_store_remove_run(link), -EPERM);
+		ck_assert_int_eq(chown(link, 0, 0), 0);
+		ck_assert_int_eq(ap_store_remove_run(link), 0);
+	}
+}
+END_TEST
+
 START_TEST(a_run_directory_goes_with_its_last_spool)
 {
 	char one[PATH_MAX], two[PATH_MAX];
@@ -306,6 +376,9 @@ static Suite *suite(void)
 	tcase_add_test(files, a_directory_must_be_private_and_ours);
 	tcase_add_test(files, the_command_line_goes_before_the_environment);
 	tcase_add_test(files, a_listing_has_spools_of_run_directories_too);
+	tcase_add_test(files, a_directory_is_made_for_us_alone_whatever_the_umask);
+	tcase_add_test(files, a_directory_of_another_user_is_not_read);
+	tcase_add_test(files, a_run_directory_that_is_a_link_or_another_s_is_left_alone);
 	tcase_add_test(files, a_run_directory_goes_with_its_last_spool);
 	tcase_add_test(files, the_log_of_a_run_directory_is_kept);
 	tcase_add_test(files, foreign_files_keep_a_run_directory);

@@ -321,19 +321,21 @@ START_TEST(what_is_unknown_is_an_address_in_its_module)
 	size_t n;
 
 	ap_symbolize(symbolizer, -1, 0x1234, &got);
-	ck_assert_str_eq(got.name, "0x1234");
+	ck_assert_str_eq(got.name, "(unknown 1)");
 	ck_assert_str_eq(got.module, "?");
 	ck_assert(got.guessed);
 	ck_assert_ptr_null(got.linkage_name);
 	ap_symbolize(symbolizer, 3, 0xabcdef, &got);
-	ck_assert_str_eq(got.name, "0xabcdef");
+	ck_assert_str_eq(got.name, "(unknown 2)");
+	ap_symbolize(symbolizer, -1, 0x1234, &got);
+	ck_assert_str_eq(got.name, "(unknown 1)"); /* the same as before, and no address */
 	ap_symbolize(symbolizer, 0, 0x7fff1a30, &got);
 	ck_assert_str_eq(got.name, "linux-vdso.so.1+0xa30");
 	ck_assert_str_eq(got.module, "linux-vdso.so.1");
 	ap_symbolize(symbolizer, 1, 0x1234, &got);
-	ck_assert_str_eq(got.name, "0x234");
+	ck_assert_str_eq(got.name, "?+0x234");
 	ap_symbolize(symbolizer, 2, 0x1234, &got);
-	ck_assert_str_eq(got.name, "0x234");
+	ck_assert_str_eq(got.name, "?+0x234");
 	ap_symbolizer_notes(symbolizer, &n);
 	ck_assert_uint_eq(n, 0);
 	ap_symbolizer_free(symbolizer);
