@@ -105,7 +105,10 @@ class Cell:
                                   stdin=subprocess.DEVNULL, stdout=out, stderr=err) as process:
                 if self.circumstance == "pid1" and self.end == "SIGKILL":
                     kill_inside(process.pid)
-                status = process.wait(60)
+                try:
+                    status = process.wait(60)
+                finally:
+                    process.kill()
             result = []
             for file in (out, err):
                 file.seek(0)
