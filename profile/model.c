@@ -111,12 +111,14 @@ static int index_all(struct ap_reader *r)
 	return e;
 }
 
-/* When the module was unloaded; never: the end of time. Its load time is when it was first seen, which
- * may be after the first calls of its functions: it says nothing here. */
-static uint64_t unloaded_at(const struct ap_reader *r, int32_t module)
+/* When what was there @ticks went away: of no module, never. 0: it was not there then. */
+static uint64_t there_until(const struct ap_reader *r, int32_t module, uint64_t ticks)
 {
-	const uint64_t at = module < 0 ? 0 : r->profile->modules[module].unload_ticks;
-	return at ? at : UINT64_MAX;
+	if (module < 0) {
+		return UINT64_MAX;
+	}
+	const struct ap_profile_module *m = &r->profile->modules[module];
+	return ap_module_until(m->unload_ticks, m->absent_from, m->absent_to, ticks);
 }
 
 /* Two threads that meet a function at once may each have made a record: paths know one of them. */
@@ -125,7 +127,7 @@ static bool better(const struct ap_reader *r, uint32_t id, uint32_t than)
 	return !than || (r->function_sums[id].on_path && !r->function_sums[than].on_path);
 }
 
-/* Of those that were not unloaded before @ticks, the one that was unloaded first. */
+/* Of those that were there @ticks, the one that went away first. */
 static uint32_t known_function(const struct ap_reader *r, uint64_t address, uint64_t ticks)
 {
 	uint64_t best_end = UINT64_MAX;
@@ -134,8 +136,8 @@ static uint32_t known_function(const struct ap_reader *r, uint64_t address, uint
 
 	for (unsigned i = 0; id && i < SAME_ADDRESS_MOST;
 	     i++, id = r->function_sums[id].next_same) {
-		const uint64_t end = unloaded_at(r, r->profile->functions[id].module);
-		if (end > ticks && (end < best_end || (end == best_end && better(r, id, best)))) {
+		const uint64_t end = there_until(r, r->profile->functions[id].module, ticks);
+		if (end && (!best || end < best_end || (end == best_end && better(r, id, best)))) {
 			best = id;
 			best_end = end;
 		}
@@ -151,8 +153,8 @@ int32_t ap_model_module_at(const struct ap_reader *r, uint64_t address, uint64_t
 
 	for (size_t i = 0; i < p->modules_n; i++) {
 		const struct ap_profile_module *m = &p->modules[i];
-		const uint64_t end = unloaded_at(r, (int32_t)i);
-		if (address >= m->start && address < m->end && end > ticks &&
+		const uint64_t end = there_until(r, (int32_t)i, ticks);
+		if (address >= m->start && address < m->end && end &&
 		    (best < 0 || end < best_end)) {
 			best = (int32_t)i;
 			best_end = end;

@@ -128,12 +128,28 @@ static int note_clock(struct ap_reader *r)
 		100 * off);
 }
 
+static int note_late(struct ap_reader *r)
+{
+	if (!r->hdr.late_events) {
+		return 0;
+	}
+	return note(
+		r,
+		"%" PRIu64
+		" events were of code that was unloaded and replaced several times before their "
+		"thread got to fold them: they may have the names of what took its place",
+		r->hdr.late_events);
+}
+
 int ap_reader_notes(struct ap_reader *r)
 {
 	int e = note_state(r);
 
 	if (e == 0) {
 		e = note_clock(r);
+	}
+	if (e == 0) {
+		e = note_late(r);
 	}
 	return e == 0 ? note_damage(r) : e;
 }

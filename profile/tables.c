@@ -32,6 +32,8 @@ static int take_module(struct ap_reader *r, const struct ap_module *from,
 		.file_bytes = from->file_bytes,
 		.load_ticks = from->load_ticks,
 		.unload_ticks = from->unload_ticks,
+		.absent_from = from->absent_from,
+		.absent_to = from->absent_to,
 	};
 	if (from->build_id_bytes <= sizeof(to->build_id)) {
 		to->build_id_bytes = from->build_id_bytes;

@@ -566,6 +566,39 @@ static uint32_t reserved_slots(const struct ap_control *c, const struct ap_threa
 	return used < chunk->slots ? (uint32_t)used : chunk->slots;
 }
 
+static void clear_cache(struct ap_control *c, const struct ap_shard *shard)
+{
+	struct ap_cache_entry *cache = ap_at(c, shard->cache);
+	for (uint32_t i = 0; i < 1u << AP_CACHE_LOG2; i++)
+		cache[i].key = 0;
+}
+
+/* Modules were unloaded since the events before: an address may mean something else from one event to the next, and
+ * what the cache knows is of another time. Return: up to where it means the same. */
+static AP_COLD uint32_t end_of_meaning(const struct batch *b, const struct ap_event *events,
+				       uint32_t from, uint32_t n)
+{
+	uint64_t time = ap_event_time(events[from].time, b->last);
+	const uint64_t unload = ap_modules_next_unload(b->c, time);
+	uint32_t i = from + 1;
+	clear_cache(b->c, b->shard);
+	while (i < n && unload) {
+		time = ap_event_time(events[i].time, time);
+		if (time >= unload)
+			break;
+		i++;
+	}
+	i = unload ? i : n;
+	if (ap_modules_unloads_since(b->c, time) > AP_UNLOADS_TOLD)
+		__atomic_fetch_add(&b->c->header->late_events, i - from, __ATOMIC_RELAXED);
+	return i;
+}
+
+static inline bool meanings_change(const struct batch *b)
+{
+	return AP_UNLIKELY(b->c->unloads_n) && ap_modules_next_unload(b->c, b->last);
+}
+
 /* @ret_torn: holes given up. Return: is the chunk wholly folded? */
 static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t *ret_torn)
 {
@@ -577,7 +610,10 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t 
 	const uint32_t from = (AP_FOLD_POSITION(b->thread->fold) - (uint32_t)base) & 0x7fffffffu;
 	uint32_t i = from, torn = 0;
 	while (i < n) {
-		i = fold_run(b, events, i, n, lap, base);
+		const uint32_t end = meanings_change(b) ? end_of_meaning(b, events, i, n) : n;
+		i = fold_run(b, events, i, end, lap, base);
+		if (i == end && end < n)
+			continue;
 		if (i >= n || tear == AP_TEAR_NONE ||
 		    (tear == AP_TEAR_OLD && ref == b->thread->last_chunk))
 			break;
@@ -614,9 +650,7 @@ static void check_cache(struct ap_control *c, struct ap_shard *shard)
 	const uint32_t epoch = __atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE);
 	if (shard->reserved[0] == epoch)
 		return;
-	struct ap_cache_entry *cache = ap_at(c, shard->cache);
-	for (uint32_t i = 0; i < 1u << AP_CACHE_LOG2; i++)
-		cache[i].key = 0;
+	clear_cache(c, shard);
 	shard->reserved[0] = epoch;
 }
 
@@ -651,6 +685,8 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 		else
 			ap_chunk_free(c, ref);
 	}
+	if (meanings_change(&b))
+		clear_cache(c, shard); /* the events were older than what is there now */
 	shard->folds++;
 	count_fold(c, ap_ticks() - start, thread->folded - folded);
 }

@@ -113,6 +113,21 @@ static bool same_object(const struct ap_module *a, const struct ap_module *b)
 	return true;
 }
 
+/* When something else was last unloaded from the place that @module has now. Calls may be older than their first fold:
+ * this is all that is known of when it came. */
+static uint64_t place_free_since(const struct ap_control *c, const struct ap_module *module)
+{
+	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	uint64_t since = module->unload_ticks;
+	for (uint32_t id = 0; id < n; id++) {
+		const struct ap_module *other = module_at(c, id);
+		if (other->start < module->end && module->start < other->end &&
+		    other->unload_ticks > since)
+			since = other->unload_ticks;
+	}
+	return since;
+}
+
 /* The same code is back at the same place: its functions and paths are those of before. A program that loads and
  * unloads without end would else fill all tables. Return: id + 1; 0: it was not here. */
 static uint32_t revive(struct ap_control *c, const struct ap_module *back)
@@ -122,7 +137,8 @@ static uint32_t revive(struct ap_control *c, const struct ap_module *back)
 		struct ap_module *module = module_at(c, id);
 		if (!module->unload_ticks || !same_object(module, back))
 			continue;
-		ap_tables_recall_module(c, id);
+		module->absent_to = place_free_since(c, module);
+		module->absent_from = module->unload_ticks;
 		__atomic_store_n(&module->unload_ticks, 0, __ATOMIC_RELEASE);
 		return id + 1;
 	}
@@ -148,17 +164,25 @@ static uint32_t enter_module(struct ap_control *c, uint64_t start, uint64_t end,
 	return id + 1;
 }
 
-/* Return: module id + 1 of the object known to hold @address at @ticks; 0 unknown. */
+/* Return: module id + 1 of the object known to hold @address at @ticks; 0 unknown. Of several the one that went away
+ * first after that. */
 static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ticks)
 {
 	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	uint64_t first_end = 0;
+	uint32_t best = 0;
 	for (uint32_t i = n; i > 0; i--) {
-		const struct ap_module *module = module_at(c, i - 1);
-		if (address >= module->start && address < module->end &&
-		    (!module->unload_ticks || ticks < module->unload_ticks))
-			return i;
+		const struct ap_module *m = module_at(c, i - 1);
+		if (address < m->start || address >= m->end)
+			continue;
+		const uint64_t end =
+			ap_module_until(m->unload_ticks, m->absent_from, m->absent_to, ticks);
+		if (end && (!best || end < first_end)) {
+			best = i;
+			first_end = end;
+		}
 	}
-	return 0;
+	return best;
 }
 
 /** ap_module_recognizable() - would @module (id + 1) be known again if it came back? */
@@ -238,6 +262,8 @@ void ap_modules_before_unload(struct ap_control *c)
 void ap_modules_after_unload(struct ap_control *c)
 {
 	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	const uint64_t now = ap_ticks();
+	bool changed = false;
 	struct dl_find_object found;
 	for (uint32_t i = 0; i < n; i++) {
 		struct ap_module *module = module_at(c, i);
@@ -247,7 +273,31 @@ void ap_modules_after_unload(struct ap_control *c)
 		    (uint64_t)found.dlfo_map_start == module->start &&
 		    (uint64_t)found.dlfo_map_end == module->end)
 			continue;
-		module->unload_ticks = ap_ticks();
-		ap_tables_forget_module(c, i);
+		__atomic_store_n(&module->unload_ticks, now, __ATOMIC_RELEASE);
+		changed = true;
 	}
+	if (!changed)
+		return;
+	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_RELAXED) % AP_UNLOADS;
+	__atomic_store_n(&c->unloads[at], now, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
+}
+
+uint32_t ap_modules_unloads_since(const struct ap_control *c, uint64_t ticks)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < AP_UNLOADS; i++)
+		n += __atomic_load_n(&c->unloads[i], __ATOMIC_ACQUIRE) > ticks;
+	return n;
+}
+
+uint64_t ap_modules_next_unload(const struct ap_control *c, uint64_t ticks)
+{
+	uint64_t next = 0;
+	for (uint32_t i = 0; i < AP_UNLOADS; i++) {
+		const uint64_t at = __atomic_load_n(&c->unloads[i], __ATOMIC_ACQUIRE);
+		if (at > ticks && (!next || at < next))
+			next = at;
+	}
+	return next;
 }

@@ -69,6 +69,7 @@ extern __thread uint32_t ap_fiber_now __attribute__((tls_model("initial-exec")))
 /** Set by a fork prepared through pthread_atfork: 1 + which copy of the thread's open frames is the child's. */
 extern __thread uint32_t ap_fork_ready __attribute__((tls_model("initial-exec")));
 
+#define AP_UNLOADS 8u
 #define AP_FREE_LISTS 32 /* by power of two of the size in refs */
 
 /** State of this process; wiped by a fork. */
@@ -91,10 +92,12 @@ struct ap_control {
 		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
 	uint32_t ending; /* the end was announced */
 	uint32_t thread_scan;
-	uint32_t modules_lock;	   /* try-lock */
-	uint32_t fiber_lock;	   /* of making records of fibers; looking them up needs none */
-	ap_ref fiber_buckets;	   /* ids of the first fibers with a hash */
-	uint64_t fiber_bytes_most; /* of a fiber's stack */
+	uint32_t modules_lock; /* try-lock */
+	uint32_t unloads_n;
+	uint64_t unloads[AP_UNLOADS]; /* when modules went away: the last times */
+	uint32_t fiber_lock;	      /* of making records of fibers; looking them up needs none */
+	ap_ref fiber_buckets;	      /* ids of the first fibers with a hash */
+	uint64_t fiber_bytes_most;    /* of a fiber's stack */
 	uint64_t usage_ticks;
 	uint64_t pair_ticks;
 };
@@ -224,8 +227,6 @@ struct ap_function *ap_function_at(const struct ap_control *c, uint32_t id);
 struct ap_node *ap_node_at(const struct ap_control *c, uint32_t id);
 /** ap_node_child() - the node of the function at @address called from @parent, made when it is new. */
 uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
-void ap_tables_forget_module(struct ap_control *c, uint32_t module);
-void ap_tables_recall_module(struct ap_control *c, uint32_t module);
 
 /* modules.c */
 uint32_t ap_module_of(struct ap_control *c, uint64_t address, uint64_t ticks);
@@ -233,6 +234,12 @@ bool ap_module_recognizable(const struct ap_control *c, uint32_t module);
 bool ap_module_unloaded(const struct ap_control *c, uint32_t module);
 void ap_modules_before_unload(struct ap_control *c);
 void ap_modules_after_unload(struct ap_control *c);
+/** ap_modules_next_unload() - the first unload after @ticks, of the last ones; 0: none. */
+uint64_t ap_modules_next_unload(const struct ap_control *c, uint64_t ticks);
+/** ap_modules_unloads_since() - how many, of the last ones. Of each module the last absence is known: what was called
+ * up to AP_UNLOADS_TOLD of them ago is told by its time, whatever came and went. */
+uint32_t ap_modules_unloads_since(const struct ap_control *c, uint64_t ticks);
+#define AP_UNLOADS_TOLD 3u
 
 /* shard.c */
 struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging);

@@ -85,11 +85,13 @@ struct lookup {
 	bool (*same)(const struct ap_control *c, uint32_t id, const struct lookup *lookup);
 	/* is it of code that was unloaded and that cannot be known again? Its slot is free */
 	bool (*gone)(const struct ap_control *c, uint32_t id);
-	/* make the entry. Return: its id, or 0. NULL: what is not there is not made */
+	/* make the entry. Return: its id, or 0 */
 	uint32_t (*make)(struct ap_control *c, const struct lookup *lookup);
 	uint64_t address;
 	uint32_t parent;
 	uint64_t ticks;
+	bool by_module; /* something was unloaded: an address alone does not say what it means */
+	uint32_t module;
 };
 
 /* One slot: the id found, or made and published there, or 0 for "another key, go on". */
@@ -101,7 +103,7 @@ static uint32_t probe(struct ap_control *c, const struct lookup *l, uint64_t *sl
 	/* A library loaded again and again at one address would else fill the window of its functions. */
 	const bool reusable = (uint32_t)(seen >> 32) == tag && l->gone(c, (uint32_t)seen);
 	if (seen == 0 || reusable) {
-		if (!*made && l->make)
+		if (!*made)
 			*made = l->make(c, l);
 		if (!*made) {
 			*full = true;
@@ -135,22 +137,17 @@ static uint32_t find_or_make(struct ap_control *c, const struct lookup *l)
 	return 0;
 }
 
-static bool is_stale(const struct ap_function *function)
-{
-	return __atomic_load_n(&function->stale, __ATOMIC_RELAXED) != 0;
-}
-
 static bool same_function(const struct ap_control *c, uint32_t id, const struct lookup *l)
 {
 	const struct ap_function *function = ap_function_at(c, id);
-	return function->address == l->address && !is_stale(function);
+	return function->address == l->address && (!l->by_module || function->module == l->module);
 }
 
-/* What has a build id is recalled when it comes back: modules.c. */
+/* What has a build id is known again when it comes back: modules.c. */
 static bool gone_function(const struct ap_control *c, uint32_t id)
 {
-	const struct ap_function *function = ap_function_at(c, id);
-	return is_stale(function) && !ap_module_recognizable(c, function->module);
+	const uint32_t module = ap_function_at(c, id)->module;
+	return ap_module_unloaded(c, module) && !ap_module_recognizable(c, module);
 }
 
 static uint32_t make_function(struct ap_control *c, const struct lookup *l)
@@ -161,19 +158,15 @@ static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 		return 0;
 	struct ap_function *function = ap_function_at(c, id);
 	function->address = l->address;
-	__atomic_store_n(&function->module, ap_module_of(c, l->address, l->ticks),
-			 __ATOMIC_SEQ_CST);
+	function->module = l->by_module ? l->module : ap_module_of(c, l->address, l->ticks);
 	function->first_ticks = l->ticks;
-	if (ap_module_unloaded(c, function->module)) {
-		/* Another thread's late fold: an entry for these events only, not for who comes to this address. */
-		__atomic_store_n(&function->stale, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
-	}
 	return id;
 }
 
-static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t ticks)
+/* The function of the path that @node looks for. */
+static uint32_t function_of(struct ap_control *c, const struct lookup *node)
 {
+	const uint64_t address = node->address & AP_NODE_ADDRESS_MASK;
 	const struct lookup l = {
 		.tables = c->header->function_lookup,
 		.first_log2 = FIRST_FUNCTION_LOG2,
@@ -182,7 +175,9 @@ static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t tic
 		.gone = gone_function,
 		.make = make_function,
 		.address = address,
-		.ticks = ticks,
+		.ticks = node->ticks,
+		.by_module = node->by_module,
+		.module = node->module,
 	};
 	const uint32_t id = find_or_make(c, &l);
 	if (!id)
@@ -193,8 +188,8 @@ static uint32_t function_of(struct ap_control *c, uint64_t address, uint64_t tic
 static bool same_node(const struct ap_control *c, uint32_t id, const struct lookup *l)
 {
 	const struct ap_node *node = ap_node_at(c, id);
-	return __atomic_load_n(&node->address, __ATOMIC_RELAXED) == l->address &&
-	       node->parent == l->parent;
+	return node->address == l->address && node->parent == l->parent &&
+	       (!l->by_module || ap_function_at(c, node->function)->module == l->module);
 }
 
 static bool gone_node(const struct ap_control *c, uint32_t id)
@@ -217,7 +212,7 @@ static bool on_path(const struct ap_control *c, uint32_t node, uint32_t function
 static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 {
 	struct ap_spool_header *h = c->header;
-	const uint32_t function = function_of(c, l->address & AP_NODE_ADDRESS_MASK, l->ticks);
+	const uint32_t function = function_of(c, l);
 	if (function == AP_ID_OTHER)
 		return 0;
 	const uint32_t id = take_id(&h->nodes, h->max_nodes);
@@ -225,11 +220,9 @@ static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 				 sizeof(struct ap_node) * AP_NODES_PER_BLOCK))
 		return 0;
 	struct ap_node *node = ap_node_at(c, id);
-	__atomic_store_n(&node->address, l->address, __ATOMIC_RELAXED);
+	node->address = l->address;
 	node->parent = l->parent;
-	__atomic_store_n(&node->function, function, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&ap_function_at(c, function)->stale, __ATOMIC_SEQ_CST))
-		__atomic_fetch_or(&node->address, AP_NODE_STALE, __ATOMIC_RELAXED);
+	node->function = function;
 	node->depth = ap_node_at(c, l->parent)->depth + 1;
 	node->flags = on_path(c, l->parent, function) ? AP_NODE_RECURSIVE : 0;
 	return id;
@@ -237,24 +230,20 @@ static uint32_t make_node(struct ap_control *c, const struct lookup *l)
 
 static uint32_t child_of(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks)
 {
-	struct lookup l = {
+	const bool by_module = __atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE) != 0;
+	const struct lookup l = {
 		.tables = c->header->node_lookup,
 		.first_log2 = FIRST_NODE_LOG2,
 		.hash = mix(address ^ mix(parent)),
 		.same = same_node,
 		.gone = gone_node,
+		.make = make_node,
 		.address = address,
 		.parent = parent,
 		.ticks = ticks,
+		.by_module = by_module,
+		.module = by_module ? ap_module_of(c, address & AP_NODE_ADDRESS_MASK, ticks) : 0,
 	};
-	if (__atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE)) {
-		/* Something was unloaded. If it is back, so are its functions and paths: before new ones are made. */
-		const uint32_t id = find_or_make(c, &l);
-		if (id)
-			return id;
-		ap_module_of(c, address & AP_NODE_ADDRESS_MASK, ticks);
-	}
-	l.make = make_node;
 	return find_or_make(c, &l);
 }
 
@@ -269,49 +258,6 @@ uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, 
 	ap_space_degrade(c, AP_DEGRADED_PATHS_JOINED);
 	id = child_of(c, AP_ID_DEEPER, address, ticks);
 	return id ? id : AP_ID_OTHER;
-}
-
-/* Somebody may be making an entry meanwhile: who made it looks whether it is stale after having stored whose it is, we
- * look whose it is after having stored that it is stale. */
-static void set_stale(struct ap_control *c, uint32_t module, bool stale)
-{
-	const uint32_t functions = __atomic_load_n(&c->header->functions, __ATOMIC_ACQUIRE);
-	const uint32_t nodes = __atomic_load_n(&c->header->nodes, __ATOMIC_ACQUIRE);
-	const ap_ref *function_blocks = ap_at(c, c->header->function_blocks);
-	const ap_ref *node_blocks = ap_at(c, c->header->node_blocks);
-	for (uint32_t id = AP_ID_FIRST; id < functions; id++) {
-		if (!__atomic_load_n(&function_blocks[id / AP_FUNCTIONS_PER_BLOCK],
-				     __ATOMIC_ACQUIRE))
-			continue;
-		struct ap_function *function = ap_function_at(c, id);
-		if (__atomic_load_n(&function->module, __ATOMIC_SEQ_CST) == module + 1)
-			__atomic_store_n(&function->stale, stale, __ATOMIC_SEQ_CST);
-	}
-	for (uint32_t id = AP_ID_FIRST; id < nodes; id++) {
-		if (!__atomic_load_n(&node_blocks[id / AP_NODES_PER_BLOCK], __ATOMIC_ACQUIRE))
-			continue;
-		struct ap_node *node = ap_node_at(c, id);
-		const uint32_t function = __atomic_load_n(&node->function, __ATOMIC_SEQ_CST);
-		if (!function || ap_function_at(c, function)->module != module + 1)
-			continue;
-		if (stale)
-			__atomic_fetch_or(&node->address, AP_NODE_STALE, __ATOMIC_RELAXED);
-		else
-			__atomic_fetch_and(&node->address, ~AP_NODE_STALE, __ATOMIC_RELAXED);
-	}
-	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
-}
-
-/** ap_tables_forget_module() - its addresses may mean something else from now on. */
-void ap_tables_forget_module(struct ap_control *c, uint32_t module)
-{
-	set_stale(c, module, true);
-}
-
-/** ap_tables_recall_module() - they mean again what they meant. */
-void ap_tables_recall_module(struct ap_control *c, uint32_t module)
-{
-	set_stale(c, module, false);
 }
 
 static bool make_directories(struct ap_control *c)

@@ -268,6 +268,8 @@ struct ap_spool_header {
 	uint32_t fibers;     /* ids handed out; 0 is no fiber: the thread's own stack */
 	ap_ref fiber_blocks; /* AP_FIBER_BLOCKS -> struct ap_fiber[AP_FIBERS_PER_BLOCK]; 0: no fibers */
 	uint64_t
+		late_events; /* of code unloaded and replaced so often since that their names may be another's */
+	uint64_t
 		folds_resumed; /* that somebody had left in the middle: each may have counted a step twice */
 	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
 };
@@ -284,13 +286,12 @@ struct ap_function {
 	uint32_t module;  /* module id + 1; 0 unknown */
 	uint32_t level; /* check point of the governor: 0 timed; written by it, read by the fold */
 	uint64_t first_ticks;
-	uint64_t
-		stale; /* not 0: its module was unloaded, the address may mean something else now */
+	uint64_t reserved;
 };
 
 /** A call path: a function called from a parent path. Immutable once published in node_lookup. */
 struct ap_node {
-	uint64_t address;  /* of the function; AP_NODE_STALE set when its module was unloaded */
+	uint64_t address;  /* of the function */
 	uint32_t parent;   /* node id */
 	uint32_t function; /* function id */
 	uint32_t flags;	   /* enum ap_node_flags */
@@ -298,7 +299,6 @@ struct ap_node {
 	uint64_t reserved;
 };
 
-#define AP_NODE_STALE (1ull << 63)
 /* Part of the address of a node that a forked child took over with an open frame: calls of its own have nodes
  * of their own, and such a node makes nobody recursive. */
 #define AP_NODE_INHERITED (1ull << 62)
@@ -322,8 +322,26 @@ struct ap_module {
 	struct ap_text path;	/* absolute */
 	uint8_t build_id_bytes; /* 0: none found */
 	uint8_t build_id[20];
-	uint8_t reserved[35];
+	uint8_t reserved[3];
+	uint64_t
+		absent_from; /* it was unloaded then, and something else was at its addresses until absent_to: */
+	uint64_t absent_to; /* the last time that it came back */
+	uint64_t reserved_too[2];
 };
+
+/** ap_module_until() - end of the life of a module that @ticks lies in; 0 when it was not there then. Its load time is
+ * when it was first seen, which may be after the first calls of its functions: it says nothing here. */
+static inline uint64_t ap_module_until(uint64_t unload, uint64_t absent_from, uint64_t absent_to,
+				       uint64_t ticks)
+{
+	if (ticks < absent_from)
+		return absent_from;
+	if (ticks < absent_to)
+		return 0;
+	if (unload == 0)
+		return UINT64_MAX;
+	return ticks < unload ? unload : 0;
+}
 
 enum ap_thread_state {
 	AP_THREAD_FREE = 0,
