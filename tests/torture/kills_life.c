@@ -22,6 +22,7 @@
 #include "spool/layout.h"
 
 #define PATIENCE_S 30
+#define PATIENCE_US 30000000ull
 
 static uint64_t now_us(void)
 {
@@ -182,7 +183,7 @@ static const char *await(struct kills_place *place, const struct kills_plan *pla
 static const char *bury(pid_t victim)
 {
 	int status = 0;
-	const uint64_t until = now_us() + PATIENCE_S * 1000000u;
+	const uint64_t until = now_us() + PATIENCE_US;
 
 	if (waitpid(victim, &status, 0) != victim)
 		return "the victim was not there to be waited for";

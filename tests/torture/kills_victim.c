@@ -28,7 +28,7 @@ static inline UNTRACED void publish(uint64_t *count)
 #define FUNCTIONS_OF_SLOT(n)                                                                       \
 	static APART void inner_##n(void)                                                          \
 	{                                                                                          \
-		sinks[n * 8]++;                                                                    \
+		sinks[(n)*8]++;                                                                    \
 	}                                                                                          \
 	static APART void outer_##n(void)                                                          \
 	{                                                                                          \
