@@ -75,7 +75,8 @@ struct ap_profile_module {
 	uint64_t start, end, bias; /* in the program */
 	uint64_t device, inode, file_bytes;
 	uint64_t load_ticks, unload_ticks;
-	uint64_t absent_from, absent_to; /* when something else was at its addresses, the last time; 0, 0: never */
+	uint64_t absent_from,
+		absent_to; /* when something else was at its addresses, the last time; 0, 0: never */
 	char *path;
 	uint8_t build_id[20];
 	uint8_t build_id_bytes;

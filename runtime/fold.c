@@ -6,7 +6,7 @@
  * rare is in a function that is not inlined. After every step one store of ap_thread.fold moves depth and
  * position together: whoever comes later goes on from there with at most one step in doubt. The rules of
  * frames are those of profile/pending.c, which finishes what a dead program left. */
-#include "runtime/runtime.h"
+#include "runtime/batch.h"
 
 #define STEP_MASK (AP_EVENT_FUNCTION_MASK | AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK)
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
@@ -14,33 +14,7 @@
 #define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
 #define CACHE_MULTIPLIER 0x9e3779b97f4a7c15ull
 
-/* The state of one batch. The loop keeps copies of its hot part in registers. */
-struct batch {
-	struct ap_control *c;
-	struct ap_shard *shard;
-	struct ap_thread *thread;
-	struct ap_frame *frames;
-	uint32_t frames_max;
-	uint32_t depth;
-	uint32_t node;	   /* of the innermost frame, or the root */
-	uint32_t fiber;	   /* whose frames they are; 0: the thread's own stack */
-	uint32_t gap_slot; /* which of thread->gap_ticks, thread->fiber counts */
-	uint64_t gap;
-	uint64_t last; /* full time of the event before */
-	uint64_t edge; /* least duration that is not "fast" */
-};
-
-static inline uint32_t timed_depth(const struct batch *b)
-{
-	return b->depth < b->frames_max ? b->depth : b->frames_max;
-}
-
-static inline uint32_t node_below(const struct batch *b, uint32_t depth)
-{
-	return depth ? b->frames[depth - 1].node : (uint32_t)AP_ID_ROOT;
-}
-
-static inline struct ap_node_stat *stat_of(const struct batch *b, uint32_t node)
+static inline struct ap_node_stat *stat_of(const struct ap_batch *b, uint32_t node)
 {
 	const ap_ref *blocks = ap_at(b->c, b->shard->node_stat_blocks);
 	const ap_ref block = blocks[node / AP_STATS_PER_BLOCK];
@@ -110,7 +84,7 @@ static inline uint64_t not_negative(struct ap_thread *thread, uint64_t ticks)
 }
 
 /* A frame ends at virtual time @now. */
-static inline __attribute__((always_inline)) void close_frame(struct batch *b, uint32_t depth,
+static inline __attribute__((always_inline)) void close_frame(struct ap_batch *b, uint32_t depth,
 							      uint64_t now)
 {
 	struct ap_frame *frame = &b->frames[depth - 1];
@@ -139,22 +113,21 @@ static inline __attribute__((always_inline)) void close_frame(struct batch *b, u
 		b->frames[depth - 2].child_ticks += total;
 }
 
-static AP_COLD void close_apart(struct batch *b, uint32_t depth, uint64_t now)
+void ap_batch_close(struct ap_batch *b, uint32_t depth, uint64_t now)
 {
 	close_frame(b, depth, now);
 }
 
-/* Frames above @keep are gone without an exit of their own. */
-static AP_COLD void drop_frames(struct batch *b, uint32_t keep, uint64_t now)
+void ap_batch_drop(struct ap_batch *b, uint32_t keep, uint64_t now)
 {
 	while (b->depth > keep) {
 		if (b->depth <= b->frames_max)
-			close_apart(b, b->depth, now);
+			ap_batch_close(b, b->depth, now);
 		b->thread->unclosed++;
 		b->depth--;
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, AP_FOLD_POSITION(b->thread->fold));
 	}
-	b->node = node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);
+	b->node = ap_batch_node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);
 }
 
 static inline uint32_t frame_stack(const struct ap_frame *frame)
@@ -168,7 +141,7 @@ static struct ap_altstack alternate_of(const struct ap_thread *thread)
 }
 
 /* A new call says that frames on top are gone: their exits never came. */
-static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64_t now)
+static AP_COLD void resync(struct ap_batch *b, const struct ap_event *event, uint64_t now)
 {
 	const uint32_t stack = ap_event_stack(event->word, event->time);
 	uint32_t keep = b->depth;
@@ -178,164 +151,36 @@ static AP_COLD void resync(struct batch *b, const struct ap_event *event, uint64
 						 ap_event_site(event->word)) == AP_FRAME_GONE)
 		keep--;
 	b->thread->resyncs += b->depth - keep;
-	drop_frames(b, keep, now);
+	ap_batch_drop(b, keep, now);
 }
 
 /* An explicit word that all frames below a stack pointer are gone. @jumped: by longjmp: no function that sets its target
  * is inlined, so frames with its stack pointer that are not the outermost one were inlined into it, and are gone. */
-static void unwind_to(struct batch *b, uint64_t target_units, bool jumped, uint64_t now)
+static void unwind_to(struct ap_batch *b, uint64_t target_units, bool jumped, uint64_t now)
 {
 	const uint32_t target = (uint32_t)target_units & 0x7ffffu;
 	const struct ap_altstack alternate = alternate_of(b->thread);
-	uint32_t keep = timed_depth(b);
+	uint32_t keep = ap_batch_timed(b);
 	while (keep > 0 && frame_stack(&b->frames[keep - 1]) != target)
 		keep--;
 	while (jumped && keep > 1 && frame_stack(&b->frames[keep - 2]) == target)
 		keep--;
 	if (keep == 0)
-		keep = timed_depth(b);
+		keep = ap_batch_timed(b);
 	while (keep > 0 && ap_frame_jumped(&alternate, frame_stack(&b->frames[keep - 1]), target))
 		keep--;
-	if (keep < timed_depth(b))
-		drop_frames(b, keep, now);
+	if (keep < ap_batch_timed(b))
+		ap_batch_drop(b, keep, now);
 }
 
-/* --- stacks: a thread's own, and those of fibers ---------------------------------------------------- */
-
-/* The frames of the stack that the thread is on now; of a fiber that was lost, none. */
-static void attach(struct batch *b, uint32_t fiber)
-{
-	ap_ref frames = 0;
-	b->fiber = fiber;
-	b->frames_max = 0;
-	if (fiber == 0) {
-		frames = b->thread->frames;
-		b->frames_max = b->thread->frames_max;
-	} else if (fiber != AP_FIBER_LOST) {
-		frames = ap_fiber_at(b->c, fiber)->frames;
-		b->frames_max = ap_fiber_at(b->c, fiber)->frames_max;
-	}
-	b->frames = ap_at(b->c, frames);
-}
-
-static bool grow_frames(struct batch *b)
-{
-	ap_ref *frames = &b->thread->frames;
-	uint32_t *most = &b->thread->frames_max;
-	if (b->fiber == AP_FIBER_LOST)
-		return false;
-	if (b->fiber) {
-		frames = &ap_fiber_at(b->c, b->fiber)->frames;
-		most = &ap_fiber_at(b->c, b->fiber)->frames_max;
-	}
-	return ap_frames_grow(b->c, frames, most);
-}
-
-/* A fiber is folded by one thread at a time. It may have gone on on another thread before its last one has folded
- * what it did there: then that one still holds it. */
-static bool claim(const struct batch *b, uint32_t fiber)
-{
-	const struct ap_chunk *chunk = ap_at(b->c, b->thread->last_chunk);
-	const uint32_t me = chunk->thread + 1;
-	uint32_t holder = 0;
-	if (fiber >= __atomic_load_n(&b->c->header->fibers, __ATOMIC_ACQUIRE))
-		return false;
-	return __atomic_compare_exchange_n(&ap_fiber_at(b->c, fiber)->thread, &holder, me, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
-	       holder == me;
-}
-
-static void release(const struct batch *b, uint32_t fiber)
-{
-	if (fiber && fiber != AP_FIBER_LOST)
-		__atomic_store_n(&ap_fiber_at(b->c, fiber)->thread, 0, __ATOMIC_RELEASE);
-}
-
-static void park(const struct batch *b, uint64_t now)
-{
-	if (b->fiber == 0) {
-		b->thread->own_depth = b->depth;
-		b->thread->own_virtual = now;
-	} else if (b->fiber != AP_FIBER_LOST) {
-		ap_fiber_at(b->c, b->fiber)->depth = b->depth;
-		ap_fiber_at(b->c, b->fiber)->virtual_ticks = now;
-	}
-}
-
-/* What the old position does not look at; the store of the new one makes it valid. */
-static void store_other_slot(struct batch *b)
-{
-	b->gap_slot ^= 1;
-	b->thread->gap_ticks[b->gap_slot] = b->gap;
-	b->thread->fiber[b->gap_slot] = b->fiber;
-}
-
-/* Calls of the stack that is left stand still, those of the other go on where it was left. */
-static void change_stack(struct batch *b, uint32_t to, uint64_t time)
-{
-	uint64_t resumed = 0;
-	uint32_t depth = 0;
-	park(b, time - b->gap);
-	if (to == 0) {
-		depth = b->thread->own_depth;
-		resumed = b->thread->own_virtual;
-	} else if (claim(b, to)) {
-		depth = ap_fiber_at(b->c, to)->depth;
-		resumed = ap_fiber_at(b->c, to)->virtual_ticks;
-	} else {
-		to = AP_FIBER_LOST;
-	}
-	if (resumed)
-		b->gap = time - resumed;
-	attach(b, to);
-	b->depth = depth;
-	b->node = node_below(b, timed_depth(b));
-	store_other_slot(b);
-}
-
-/* @position: of the next event. A fiber is let go only when the position says that we are not there any more. */
-static AP_COLD void switch_to(struct batch *b, uint32_t to, uint64_t time, uint32_t position)
-{
-	const uint32_t from = b->fiber;
-	if (from == to)
-		return;
-	if (from == AP_FIBER_LOST)
-		drop_frames(b, 0, time - b->gap);
-	change_stack(b, to, time);
-	__atomic_store_n(&b->thread->fold, AP_FOLD(b->depth, b->gap_slot, position),
-			 __ATOMIC_RELEASE);
-	release(b, from);
-}
-
-/* The calls that are open on a stack which will be used for something else. */
-static AP_COLD void end_fiber(struct batch *b, uint32_t fiber, uint64_t now)
-{
-	struct batch other = *b;
-	if (fiber == b->fiber) {
-		drop_frames(b, 0, now);
-		return;
-	}
-	if (!fiber || !claim(b, fiber))
-		return;
-	struct ap_fiber *f = ap_fiber_at(b->c, fiber);
-	attach(&other, fiber);
-	for (; f->depth; f->depth--) {
-		if (f->depth <= f->frames_max)
-			close_apart(&other, f->depth, f->virtual_ticks);
-		b->thread->unclosed++;
-	}
-	f->virtual_ticks = 0;
-	release(b, fiber);
-}
-
-static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, uint64_t time)
+static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *event, uint64_t time)
 {
 	const uint64_t value = ap_special_value(event->word);
 	b->thread->specials++;
 	switch (ap_special_subject(event->word)) {
 	case AP_SPECIAL_GAP:
 		b->gap += value << AP_SPECIAL_UNIT_SHIFT;
-		store_other_slot(b);
+		ap_batch_store_slot(b);
 		break;
 	case AP_SPECIAL_ALTSTACK:
 		b->thread->alternate_start = ap_altstack_of(value).start;
@@ -347,17 +192,17 @@ static AP_COLD void fold_special(struct batch *b, const struct ap_event *event, 
 			  time - b->gap);
 		break;
 	case AP_SPECIAL_FIBER:
-		switch_to(b, (uint32_t)value, time, AP_FOLD_POSITION(b->thread->fold) + 1);
+		ap_batch_switch(b, (uint32_t)value, time, AP_FOLD_POSITION(b->thread->fold) + 1);
 		break;
 	case AP_SPECIAL_FIBER_END:
-		end_fiber(b, (uint32_t)value, time - b->gap);
+		ap_batch_end_fiber(b, (uint32_t)value, time - b->gap);
 		break;
 	}
 	b->last = time;
 }
 
 /* No room for another frame: the call is counted, not timed. */
-static void enter_beyond(struct batch *b, uint64_t address)
+static void enter_beyond(struct ap_batch *b, uint64_t address)
 {
 	const uint32_t node = ap_node_child(b->c, b->node, address, b->last);
 	const struct ap_node_stat *stat = ap_shard_node_stat(b->c, b->shard, node);
@@ -366,10 +211,10 @@ static void enter_beyond(struct batch *b, uint64_t address)
 	b->depth++;
 }
 
-static AP_COLD bool room_for_frame(struct batch *b, uint64_t address)
+static AP_COLD bool room_for_frame(struct ap_batch *b, uint64_t address)
 {
-	if (b->depth == b->frames_max && grow_frames(b)) {
-		attach(b, b->fiber);
+	if (b->depth == b->frames_max && ap_batch_grow(b)) {
+		ap_batch_attach(b, b->fiber);
 		return true;
 	}
 	enter_beyond(b, address);
@@ -377,7 +222,7 @@ static AP_COLD bool room_for_frame(struct batch *b, uint64_t address)
 }
 
 /* The exit is not the innermost frame's: find its frame, or count it as unmatched. */
-static AP_COLD void exit_elsewhere(struct batch *b, const struct ap_event *event, uint64_t now)
+static AP_COLD void exit_elsewhere(struct ap_batch *b, const struct ap_event *event, uint64_t now)
 {
 	if (b->depth > b->frames_max) {
 		b->depth--;
@@ -390,13 +235,13 @@ static AP_COLD void exit_elsewhere(struct batch *b, const struct ap_event *event
 		b->thread->unmatched_exits++;
 		return;
 	}
-	drop_frames(b, at, now);
-	close_apart(b, at, now);
+	ap_batch_drop(b, at, now);
+	ap_batch_close(b, at, now);
 	b->depth = at - 1;
-	b->node = node_below(b, b->depth);
+	b->node = ap_batch_node_below(b, b->depth);
 }
 
-static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b,
+static AP_COLD const struct ap_cache_entry *fill_cache(struct ap_batch *b,
 						       struct ap_cache_entry *entry,
 						       uint64_t function, uint64_t key)
 {
@@ -415,7 +260,7 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct batch *b,
 }
 
 /* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
-static inline const struct ap_cache_entry *child_entry(struct batch *b,
+static inline const struct ap_cache_entry *child_entry(struct ap_batch *b,
 						       struct ap_cache_entry *cache,
 						       uint64_t function)
 {
@@ -426,7 +271,7 @@ static inline const struct ap_cache_entry *child_entry(struct batch *b,
 	return fill_cache(b, entry, function, key);
 }
 
-static inline void push_frame(struct batch *b, const struct ap_event *event, uint32_t node,
+static inline void push_frame(struct ap_batch *b, const struct ap_event *event, uint32_t node,
 			      uint64_t now)
 {
 	struct ap_frame *frame = &b->frames[b->depth++];
@@ -445,8 +290,8 @@ static inline bool own_exit(const struct ap_event *enter, const struct ap_event 
 }
 
 /* A call without calls of its own. Return: the time of its exit. */
-static inline uint64_t fold_leaf(struct batch *b, const struct ap_cache_entry *child, uint64_t from,
-				 const struct ap_event *exit)
+static inline uint64_t fold_leaf(struct ap_batch *b, const struct ap_cache_entry *child,
+				 uint64_t from, const struct ap_event *exit)
 {
 	struct ap_node_stat *stat = ap_at(b->c, child->stat);
 	const uint64_t ticks = not_negative(b->thread, ap_event_time(exit->time, from) - from);
@@ -461,7 +306,7 @@ static inline uint64_t fold_leaf(struct batch *b, const struct ap_cache_entry *c
 }
 
 /* Does the new call leave the innermost frame alone? (The rule is ap_frame_verdict's.) */
-static inline bool top_alive(const struct batch *b, const struct ap_event *event)
+static inline bool top_alive(const struct ap_batch *b, const struct ap_event *event)
 {
 	const struct ap_frame *top = &b->frames[b->depth - 1];
 	const uint32_t up =
@@ -471,7 +316,7 @@ static inline bool top_alive(const struct batch *b, const struct ap_event *event
 }
 
 /* Return: events used, 1 or 2. */
-static inline uint32_t fold_enter(struct batch *b, struct ap_cache_entry *cache,
+static inline uint32_t fold_enter(struct ap_batch *b, struct ap_cache_entry *cache,
 				  const struct ap_event *event, const struct ap_event *end,
 				  uint64_t time)
 {
@@ -492,7 +337,7 @@ static inline uint32_t fold_enter(struct batch *b, struct ap_cache_entry *cache,
 	return 1;
 }
 
-static inline void fold_exit(struct batch *b, const struct ap_event *event, uint64_t time)
+static inline void fold_exit(struct ap_batch *b, const struct ap_event *event, uint64_t time)
 {
 	b->last = time;
 	if (AP_UNLIKELY(b->depth == 0 || b->depth > b->frames_max ||
@@ -502,7 +347,7 @@ static inline void fold_exit(struct batch *b, const struct ap_event *event, uint
 	}
 	close_frame(b, b->depth, time - b->gap);
 	b->depth--;
-	b->node = node_below(b, b->depth);
+	b->node = ap_batch_node_below(b, b->depth);
 }
 
 #ifdef AP_TEST_LOSSY
@@ -522,10 +367,10 @@ static bool lose(void)
  * @position: sequence number of events[0]
  *
  * Return: the index of the first event that was not folded: n, or a hole. */
-static uint32_t fold_run(struct batch *shared, const struct ap_event *events, uint32_t from,
+static uint32_t fold_run(struct ap_batch *shared, const struct ap_event *events, uint32_t from,
 			 uint32_t n, uint64_t lap, uint64_t position)
 {
-	struct batch b = *shared;
+	struct ap_batch b = *shared;
 	struct ap_cache_entry *cache = ap_at(b.c, b.shard->cache);
 	uint32_t i = from;
 	while (i < n) {
@@ -575,7 +420,7 @@ static void clear_cache(struct ap_control *c, const struct ap_shard *shard)
 
 /* Modules were unloaded since the events before: an address may mean something else from one event to the next, and
  * what the cache knows is of another time. Return: up to where it means the same. */
-static AP_COLD uint32_t end_of_meaning(const struct batch *b, const struct ap_event *events,
+static AP_COLD uint32_t end_of_meaning(const struct ap_batch *b, const struct ap_event *events,
 				       uint32_t from, uint32_t n)
 {
 	uint64_t time = ap_event_time(events[from].time, b->last);
@@ -594,13 +439,13 @@ static AP_COLD uint32_t end_of_meaning(const struct batch *b, const struct ap_ev
 	return i;
 }
 
-static inline bool meanings_change(const struct batch *b)
+static inline bool meanings_change(const struct ap_batch *b)
 {
 	return AP_UNLIKELY(b->c->unloads_n) && ap_modules_next_unload(b->c, b->last);
 }
 
 /* @ret_torn: holes given up. Return: is the chunk wholly folded? */
-static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t *ret_torn)
+static bool fold_chunk(struct ap_batch *b, ap_ref ref, enum ap_tear tear, uint32_t *ret_torn)
 {
 	struct ap_chunk *chunk = ap_at(b->c, ref);
 	struct ap_event *events = (struct ap_event *)(chunk + 1);
@@ -629,7 +474,7 @@ static bool fold_chunk(struct batch *b, ap_ref ref, enum ap_tear tear, uint32_t 
 	return i >= chunk->slots;
 }
 
-static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard,
+static void begin(struct ap_batch *b, struct ap_control *c, struct ap_shard *shard,
 		  struct ap_thread *thread)
 {
 	b->c = c;
@@ -637,11 +482,11 @@ static void begin(struct batch *b, struct ap_control *c, struct ap_shard *shard,
 	b->thread = thread;
 	b->depth = AP_FOLD_DEPTH(thread->fold);
 	b->gap_slot = AP_FOLD_GAP(thread->fold);
-	attach(b, thread->fiber[b->gap_slot]);
+	ap_batch_attach(b, thread->fiber[b->gap_slot]);
 	b->gap = thread->gap_ticks[b->gap_slot];
 	b->last = thread->last_ticks;
 	b->edge = c->header->edge_ticks[0];
-	b->node = node_below(b, timed_depth(b));
+	b->node = ap_batch_node_below(b, ap_batch_timed(b));
 }
 
 /* Modules went away since this shard's cache was filled: its keys may mean other functions now. */
@@ -670,7 +515,7 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 	     enum ap_tear tear)
 {
 	const uint64_t start = ap_ticks(), folded = thread->folded;
-	struct batch b;
+	struct ap_batch b;
 	check_cache(c, shard);
 	begin(&b, c, shard, thread);
 	for (;;) {
@@ -695,10 +540,10 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
 		       uint64_t end_ticks)
 {
-	struct batch b;
+	struct ap_batch b;
 	begin(&b, c, shard, thread);
 	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
-	drop_frames(&b, 0, end - b.gap);
-	switch_to(&b, 0, end, AP_FOLD_POSITION(thread->fold));
-	drop_frames(&b, 0, end - b.gap);
+	ap_batch_drop(&b, 0, end - b.gap);
+	ap_batch_switch(&b, 0, end, AP_FOLD_POSITION(thread->fold));
+	ap_batch_drop(&b, 0, end - b.gap);
 }
