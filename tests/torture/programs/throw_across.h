@@ -8,10 +8,10 @@ struct Ball {
 };
 
 void seen_throw(int levels);
-void seen_pass(void (*function)());
-void seen_catch(void (*function)());
+void seen_pass(void (*function)(void));
+void seen_catch(void (*function)(void));
 void unseen_throw(int levels);
-void unseen_pass(void (*function)());
-void unseen_catch(void (*function)());
+void unseen_pass(void (*function)(void));
+void unseen_catch(void (*function)(void));
 
 #endif
