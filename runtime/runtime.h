@@ -115,6 +115,7 @@ struct ap_settings {
 	uint32_t lose_every; /* events lost on purpose in the fold */
 	uint32_t wrap_ms;    /* the events' time wraps so soon; 0: where it does */
 	uint32_t drift_pct;  /* error of the first estimate of the clock's rate */
+	uint32_t shards;     /* as many are made and used, whatever the machine has; 0: as ever */
 	uint64_t age;	     /* events that each thread has behind it */
 	uint64_t memory;
 	uint64_t deadline_ns;
