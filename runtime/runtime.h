@@ -131,7 +131,9 @@ struct ap_runtime {
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
 	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
-	uint32_t clock_kind;
+	uint32_t
+		clock_kind; /* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
+#define AP_CLOCK_NONE 0u
 	uint64_t ticks_per_s;
 	bool off;	  /* inert for ever, also after a fork */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
@@ -326,8 +328,11 @@ void ap_fiber_switch_to_key(uint64_t key);
 void ap_fiber_end_key(uint64_t key);
 
 /* start.c */
-/** ap_start() - bring the runtime up in this process, once. Return: is it on? */
+/** ap_start() - bring the runtime up in this process, once. Return: is it on?
+ * @environment: the constructor's; NULL: an event is to be recorded, dropped if another thread is at the start */
 bool ap_start(char *const *environment);
+/** ap_start_possible() - are we relocated, and is libc ready? Before that an event is dropped, and counted. */
+bool ap_start_possible(void);
 void ap_inert(const char *why, long error);
 void ap_start_hide_parent(void);
 
