@@ -82,14 +82,14 @@ struct ap_control {
 	uint64_t file_bytes;  /* what the cap can grow to */
 	uint32_t threads_now; /* that record */
 	uint32_t threads_most;
-	uint32_t
-		registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
+	/* try-lock of the free lists: who finds it taken takes fresh memory */
+	uint32_t registry_lock;
 	uint32_t cache_epoch; /* counted up when modules went away */
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
-	uint32_t
-		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
+	/* of the one that we started; it may not have come to say so in the spool */
+	uint32_t attendant_pid;
 	uint32_t ending; /* the end was announced */
 	uint32_t thread_scan;
 	uint32_t modules_lock; /* try-lock */
@@ -131,8 +131,8 @@ struct ap_runtime {
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
 	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
-	uint32_t
-		clock_kind; /* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
+	/* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
+	uint32_t clock_kind;
 #define AP_CLOCK_NONE 0u
 	uint64_t ticks_per_s;
 	bool off;	  /* inert for ever, also after a fork */
