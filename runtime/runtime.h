@@ -306,12 +306,14 @@ void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref chunk)
 ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots);
 /** ap_frames_grow() - twice the room for open frames of a stack. Return: false at the limit or without memory. */
 bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most);
+void ap_threads_freeze(struct ap_control *c);
+
+/* inherit.c */
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
 /** ap_fork_prepare(), ap_fork_parent(), ap_fork_child() - around a fork: what the child will inherit. */
 void ap_fork_prepare(void);
 void ap_fork_parent(void);
 void ap_fork_child(void);
-void ap_threads_freeze(struct ap_control *c);
 
 /* fiber.c: any thread; nothing here may be called by a hook */
 struct ap_fiber *ap_fiber_at(const struct ap_control *c, uint32_t id);
