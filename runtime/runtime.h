@@ -185,6 +185,10 @@ uint64_t ap_clock_ns(int clock); /* CLOCK_*: by the vDSO where it can */
 void ap_clock_pair(struct ap_clock_pair *pair);
 uint64_t ap_ticks_of_ns(uint64_t ns);
 
+/* vdso.c */
+/** ap_vdso_find() - a function that the kernel maps into every process. Return: NULL where it does not. */
+void *ap_vdso_find(const char *name);
+
 /* config.c */
 void ap_settings_parse(char *const *environment);
 

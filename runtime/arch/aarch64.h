@@ -9,6 +9,7 @@
 #include "spool/layout.h"
 
 #define AP_ARCH_CLOCK AP_CLOCK_CNTVCT
+#define AP_ARCH_VDSO_GETTIME "__kernel_clock_gettime"
 
 static inline uint64_t ap_arch_ticks(void)
 {

@@ -10,6 +10,7 @@
  *  ap_arch_syscall()        raw system call
  *  ap_arch_clock_fixed()    does the time stamp run at one rate always?
  *  ap_arch_clock_hz()       its rate where the machine tells, else 0
+ *  AP_ARCH_VDSO_GETTIME     what the kernel calls clock_gettime in the object that it maps
  *  ap_arch_jmpbuf_sp()      stack pointer that longjmp will restore
  *  ap_arch_context_sp()     stack pointer of a ucontext_t; 0 unknown
  *  AP_ARCH_BEFORE(name, observer)   defines the function @name: calls @observer with its arguments and goes on

@@ -6,18 +6,17 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "spool/layout.h"
 
 #define AP_ARCH_CLOCK AP_CLOCK_MONOTONIC
+#define AP_ARCH_VDSO_GETTIME "__vdso_clock_gettime"
 
 static inline uint64_t ap_arch_ticks(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	extern uint64_t ap_ticks_monotonic(void);
+	return ap_ticks_monotonic();
 }
 
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)

@@ -11,6 +11,7 @@
 #include "spool/layout.h"
 
 #define AP_ARCH_CLOCK AP_CLOCK_TSC
+#define AP_ARCH_VDSO_GETTIME "__vdso_clock_gettime"
 
 #ifdef AP_TEST_LOSSY
 extern uint64_t ap_test_ticks_ahead; /* of a clock that has run for long: runtime/clock.c */
