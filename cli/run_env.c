@@ -37,14 +37,17 @@ static int make_directory(const char *option, char *ret, size_t size)
 	return r;
 }
 
-/* The loader splits LD_PRELOAD at blanks and colons, and nothing can quote them. */
+/* The loader splits LD_PRELOAD at blanks and colons, takes $LIB and the like for names of its own, and nothing can quote
+ * them. */
+#define NOT_PLAIN " :$"
+
 static const char *plain_path(const char *library, const char *dir, char *link, size_t size)
 {
-	if (!strpbrk(library, " :")) {
+	if (!strpbrk(library, NOT_PLAIN)) {
 		return library;
 	}
 	snprintf(link, size, "%s/" AP_RUN_LIBRARY, dir);
-	return strpbrk(link, " :") || symlink(library, link) < 0 ? NULL : link;
+	return strpbrk(link, NOT_PLAIN) || symlink(library, link) < 0 ? NULL : link;
 }
 
 static int make_preload(struct ap_run_env *env)
@@ -64,7 +67,7 @@ static int make_preload(struct ap_run_env *env)
 	const char *path = plain_path(library, env->dir, link, sizeof(link));
 	if (!path) {
 		ap_complain(
-			"neither '%s' nor '%s' can be preloaded: a blank or a colon in the path",
+			"neither '%s' nor '%s' can be preloaded: a blank, colon or dollar in the path",
 			library, env->dir);
 		return -EINVAL;
 	}
