@@ -286,9 +286,9 @@ void ap_record(uint64_t word, uint64_t time);
 void ap_record_special(enum ap_special subject, uint64_t value);
 /** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
 void ap_record_gap(uint64_t since);
-/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too.
+/** ap_flush() - fold the calling thread's events now. @last: the thread ends: close its frames too.
  * Return: is there nothing left to fold? False when no shard was free. */
-bool ap_flush(bool leave);
+bool ap_flush(bool last);
 
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
