@@ -168,6 +168,14 @@ static const char *set_drift(struct ap_settings *s, const char *value)
 	return why;
 }
 
+static const char *set_shards(struct ap_settings *s, const char *value)
+{
+	uint64_t n = 0;
+	const char *why = parse_number(&n, value);
+	s->shards = n < AP_MAX_SHARDS ? (uint32_t)n : AP_MAX_SHARDS;
+	return why;
+}
+
 static const char *set_age(struct ap_settings *s, const char *value)
 {
 	return parse_number(&s->age, value);
@@ -199,6 +207,7 @@ static const struct option {
 	{"wrap", set_wrap},
 	{"drift", set_drift},
 	{"age", set_age},
+	{"shards", set_shards},
 #endif
 	{"start", later},
 	{"patch", later},

@@ -441,7 +441,8 @@ static AP_COLD uint32_t end_of_meaning(const struct ap_batch *b, const struct ap
 
 static inline bool meanings_change(const struct ap_batch *b)
 {
-	return AP_UNLIKELY(b->c->unloads_n) && ap_modules_next_unload(b->c, b->last);
+	return AP_UNLIKELY(__atomic_load_n(&b->c->unloads_n, __ATOMIC_RELAXED)) &&
+	       ap_modules_next_unload(b->c, b->last);
 }
 
 /* @ret_torn: holes given up. Return: is the chunk wholly folded? */

@@ -19,6 +19,27 @@ static struct ap_module *module_at(const struct ap_control *c, uint32_t id)
 	return block + id % AP_MODULES_PER_BLOCK;
 }
 
+/* When a module comes and goes is written by one thread at a time, and read by any: unload_ticks last and first. Who
+ * reads in between finds no life that a time is in, and asks again as the one that may write. */
+static uint64_t unloaded_at(const struct ap_module *module)
+{
+	return __atomic_load_n(&module->unload_ticks, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t life_until(const struct ap_module *module, uint64_t ticks)
+{
+	const uint64_t unload = unloaded_at(module);
+	return ap_module_until(unload, __atomic_load_n(&module->absent_from, __ATOMIC_RELAXED),
+			       __atomic_load_n(&module->absent_to, __ATOMIC_RELAXED), ticks);
+}
+
+static void come_back(struct ap_module *module, uint64_t place_free)
+{
+	__atomic_store_n(&module->absent_to, place_free, __ATOMIC_RELAXED);
+	__atomic_store_n(&module->absent_from, unloaded_at(module), __ATOMIC_RELAXED);
+	__atomic_store_n(&module->unload_ticks, 0, __ATOMIC_RELEASE);
+}
+
 static struct ap_module *new_module(struct ap_control *c, uint32_t *ret_id)
 {
 	const uint32_t id = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
@@ -118,12 +139,12 @@ static bool same_object(const struct ap_module *a, const struct ap_module *b)
 static uint64_t place_free_since(const struct ap_control *c, const struct ap_module *module)
 {
 	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
-	uint64_t since = module->unload_ticks;
+	uint64_t since = unloaded_at(module);
 	for (uint32_t id = 0; id < n; id++) {
 		const struct ap_module *other = module_at(c, id);
-		if (other->start < module->end && module->start < other->end &&
-		    other->unload_ticks > since)
-			since = other->unload_ticks;
+		const uint64_t unload = unloaded_at(other);
+		if (other->start < module->end && module->start < other->end && unload > since)
+			since = unload;
 	}
 	return since;
 }
@@ -135,11 +156,9 @@ static uint32_t revive(struct ap_control *c, const struct ap_module *back)
 	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
 	for (uint32_t id = 0; id < n; id++) {
 		struct ap_module *module = module_at(c, id);
-		if (!module->unload_ticks || !same_object(module, back))
+		if (!unloaded_at(module) || !same_object(module, back))
 			continue;
-		module->absent_to = place_free_since(c, module);
-		module->absent_from = module->unload_ticks;
-		__atomic_store_n(&module->unload_ticks, 0, __ATOMIC_RELEASE);
+		come_back(module, place_free_since(c, module));
 		return id + 1;
 	}
 	return 0;
@@ -175,8 +194,7 @@ static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ti
 		const struct ap_module *m = module_at(c, i - 1);
 		if (address < m->start || address >= m->end)
 			continue;
-		const uint64_t end =
-			ap_module_until(m->unload_ticks, m->absent_from, m->absent_to, ticks);
+		const uint64_t end = life_until(m, ticks);
 		if (end && (!best || end < first_end)) {
 			best = i;
 			first_end = end;
@@ -194,7 +212,7 @@ bool ap_module_recognizable(const struct ap_control *c, uint32_t module)
 /** ap_module_unloaded() - is @module (id + 1) gone? */
 bool ap_module_unloaded(const struct ap_control *c, uint32_t module)
 {
-	return module && module_at(c, module - 1)->unload_ticks != 0;
+	return module && unloaded_at(module_at(c, module - 1)) != 0;
 }
 
 /* One thread enters modules at a time: microseconds with signals blocked. Others yield to it a bounded number of
@@ -258,28 +276,41 @@ void ap_modules_before_unload(struct ap_control *c)
 	end_entering(c);
 }
 
+static bool is_loaded(const struct ap_module *module)
+{
+	struct dl_find_object found;
+	return _dl_find_object((void *)module->start, &found) == 0 &&
+	       (uint64_t)found.dlfo_map_start == module->start &&
+	       (uint64_t)found.dlfo_map_end == module->end;
+}
+
+/* Return: when the last of those that are gone was found to be; 0: none is. Other threads unload too: the time is read
+ * after that, when no call can be in there any more. */
+static uint64_t mark_unloaded(struct ap_control *c)
+{
+	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
+	uint64_t last = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct ap_module *module = module_at(c, i);
+		if (unloaded_at(module) || is_loaded(module))
+			continue;
+		last = ap_ticks();
+		__atomic_store_n(&module->unload_ticks, last, __ATOMIC_RELEASE);
+	}
+	return last;
+}
+
 /** ap_modules_after_unload() - mark what is gone. */
 void ap_modules_after_unload(struct ap_control *c)
 {
-	const uint32_t n = __atomic_load_n(&c->header->modules, __ATOMIC_ACQUIRE);
-	const uint64_t now = ap_ticks();
-	bool changed = false;
-	struct dl_find_object found;
-	for (uint32_t i = 0; i < n; i++) {
-		struct ap_module *module = module_at(c, i);
-		if (module->unload_ticks)
-			continue;
-		if (_dl_find_object((void *)module->start, &found) == 0 &&
-		    (uint64_t)found.dlfo_map_start == module->start &&
-		    (uint64_t)found.dlfo_map_end == module->end)
-			continue;
-		__atomic_store_n(&module->unload_ticks, now, __ATOMIC_RELEASE);
-		changed = true;
-	}
-	if (!changed)
+	const bool alone = begin_entering(c); /* if not, the other is dead, or late */
+	const uint64_t last = mark_unloaded(c);
+	if (alone)
+		end_entering(c);
+	if (!last)
 		return;
 	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_RELAXED) % AP_UNLOADS;
-	__atomic_store_n(&c->unloads[at], now, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->unloads[at], last, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
 }
 

@@ -71,12 +71,26 @@ static uint32_t most_shards(const struct ap_control *c, bool lagging)
 								      : c->header->max_shards;
 }
 
+#ifdef AP_TEST_LOSSY
+/* The test build with many shards: all are made, and each batch goes to another. */
+static bool wants_more(uint32_t n)
+{
+	return n < ap_runtime.settings.shards;
+}
+#define hint_after(at) ((at) + (ap_runtime.settings.shards != 0))
+#else
+#define wants_more(n) false
+#define hint_after(at) (at)
+#endif
+
 /** ap_shard_acquire() - a shard of our own for one batch.
  * @lagging: the thread has chunks that waited for a shard before.
  * Return: NULL when all are busy and no more may be. */
 struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging)
 {
 	const uint32_t n = __atomic_load_n(&c->header->shards, __ATOMIC_ACQUIRE);
+	if (wants_more(n))
+		return make(c, ctl->tid, ap_runtime.settings.shards);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t at = (ctl->shard_hint + i) % n;
 		const ap_ref ref = __atomic_load_n(&c->header->shard_refs[at], __ATOMIC_ACQUIRE);
@@ -86,7 +100,7 @@ struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool
 		if (take(shard, ctl->tid)) {
 			if (shard->thread) /* left in the middle of a fold, by a vfork child that died */
 				__atomic_fetch_add(&c->header->folds_resumed, 1, __ATOMIC_RELAXED);
-			ctl->shard_hint = at;
+			ctl->shard_hint = hint_after(at);
 			return shard;
 		}
 	}

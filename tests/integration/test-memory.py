@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Many functions, little memory, many folds, and a fold that loses events on purpose."""
 import os
+import shutil
+import subprocess
 
 import ap
 
@@ -61,13 +63,56 @@ def small_chunks():
     assert report.quality["folds"] < 2000, report.quality["folds"]
 
 
+def test_library():
+    """The library with the options that only tests have, where the program is found beside it."""
+    library = os.path.join(ap.HOME, "libautoprof-lossy.so")
+    if not os.path.exists(library):
+        shutil.copy2(os.path.join(ap.TOOLS, "libautoprof-lossy.so"), library)
+    return library
+
+
+def shards_of(spool):
+    """In the header of a spool: from the library's own build of the format."""
+    done = subprocess.run([os.path.join(ap.TOOLS, "spool-shards"), spool], capture_output=True,
+                          text=True, check=True)
+    made, used = map(int, done.stdout.split())
+    return made, used
+
+
+@ap.case("64 shards, 10,000 functions: every one is exact, and all shards have a part of it")
+def many_shards():
+    exe = many(10000)
+    # What rows of histograms cost grows with the shards that have seen a function.
+    r = ap.run([exe, "20"], options="memory=1G:chunk=1K:shards=64:report=none", library=test_library())
+    report = r.from_spool().assert_sane()
+    counts = [f["calls"] for f in report.functions if f["name"].startswith("f")]
+    assert len(counts) == 10000 and set(counts) == {20}, (len(counts), set(counts))
+    assert shards_of(r.spools()[0]) == (64, 64), shards_of(r.spools()[0])
+
+
+@ap.case("64 shards, 10,000 functions in 16 MiB: counted or lost, never wrong")
+def many_shards_tight():
+    exe = many(10000)
+    r = ap.run([exe, "20"], options="memory=16M:chunk=1K:shards=64", library=test_library())
+    report = r.report().assert_sane(lossless=False)
+    assert report.quality["degraded"], report.text_of_quality()
+    calls = sum(f["calls"] for f in report.functions)
+    lost = sum(report.events["dropped"].values())
+    made = r.expected()["main"] + r.expected()["total"]
+    assert calls <= made and (calls == made or lost > 0), (calls, made, lost)
+
+
+@ap.case("64 shards, 16 threads: every call is counted once")
+def many_shards_threads():
+    exe = ap.build("threads-shards", ["threads.c"], ["-O1"])
+    r = ap.run([exe, "together", "16"], options="chunk=1K:memory=256M:shards=64", library=test_library())
+    r.assert_counts(r.report()).assert_sane()
+
+
 @ap.case("a fold that loses every 1,000th event is found out")
 def lossy():
-    library = os.path.join(ap.HOME, "libautoprof-lossy.so")
+    library = test_library()
     exe = ap.build("tiny", ["tiny.c"], ["-O1"])
-    with open(os.path.join(ap.TOOLS, "libautoprof-lossy.so"),
-              "rb") as source, open(library, "wb") as copy:
-        copy.write(source.read())
     r = ap.run([exe, "100000"], options="lose=1000", library=library)
     report = r.report()
     assert report.quality["identity_holds"] is False, report.text_of_quality()
