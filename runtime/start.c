@@ -2,6 +2,7 @@
 /* runtime/start.c - the runtime comes up: from the constructor, from a hook before it, or in a forked child.
  *
  * Everything that can fail fails here, and then the runtime is inert for ever: hooks return at once. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -14,6 +15,11 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
+extern int __cxa_at_quick_exit(void (*function)(void *), void *dso) __attribute__((weak));
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *dso) __attribute__((weak));
 
 struct ap_runtime ap_runtime;
 
@@ -242,6 +248,14 @@ static bool allowed(char *const *environment)
 	return !ap_runtime.settings.disabled;
 }
 
+/* Another libc has not what we need, gives constructors no environment, and saves other things in a jmp_buf. */
+static bool libc_is_ours(void)
+{
+	if (!_dl_find_object || !__register_atfork || !__cxa_at_quick_exit)
+		ap_runtime.off = true;
+	return !ap_runtime.off;
+}
+
 /* The loader itself calls functions of the program: those that choose an IFUNC, maybe before we are relocated. Then
  * nothing that goes through our tables may be touched. A little later thread-local storage is still to be filled, and
  * then libc does not have the environment yet, where the options are. */
@@ -260,7 +274,7 @@ bool ap_start(char *const *environment)
 	/* Hooks may run before the constructor: until the start has looked, the machine's counter is taken for good. */
 	if (ap_runtime.clock_kind == AP_CLOCK_NONE)
 		ap_runtime.clock_kind = AP_ARCH_CLOCK;
-	if (ap_runtime.off || !make_control())
+	if (!libc_is_ours() || !make_control())
 		return false;
 	struct ap_control *c = ap_runtime.control;
 	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false,
@@ -298,11 +312,6 @@ static void after_fork_in_parent(void)
 	if (c && c->state == AP_STATE_ON)
 		__atomic_fetch_add(&c->header->processes_created, 1, __ATOMIC_RELAXED);
 }
-
-extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
-extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
-extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-			     void *dso);
 
 /* Registered without a DSO, the handler of exit() is not run by our own finalisation but in its turn: as it
  * is among the first to be registered, after the handlers and destructors of everybody else. */
