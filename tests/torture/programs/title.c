@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* environment - arguments and environment lie where the kernel put them, one after the other, and are what they were; then
+/* title - arguments and environment lie where the kernel put them, one after the other, and are what they were; then
  * they are overwritten with a title, as servers do. What the library reads of them it has read before. */
 #include <stdlib.h>
 #include <string.h>
