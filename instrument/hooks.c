@@ -42,17 +42,22 @@ static inline __attribute__((always_inline)) void record_at(struct call call, ui
 	ap_slow(word, time, slot);
 }
 
-/* Apart, so that the other way has no call and saves no registers. */
-static AP_COLD void record_by_kernel_clock(struct call call)
+/* Apart, so that the other way has no call and saves no registers: by the kernel's clock, and whatever comes
+ * before the start. */
+static AP_COLD void record_otherwise(struct call call)
 {
-	if (!ap_runtime.no_clock)
+	if (ap_runtime.clock_kind == AP_CLOCK_NONE) {
+		if (ap_start_possible())
+			record_at(call, ap_arch_ticks());
+	} else if (!ap_runtime.no_clock) {
 		record_at(call, ap_ticks_monotonic());
+	}
 }
 
 static inline __attribute__((always_inline)) void record(struct call call)
 {
-	if (AP_UNLIKELY(ap_runtime.clock_kind == AP_CLOCK_MONOTONIC))
-		record_by_kernel_clock(call);
+	if (AP_UNLIKELY(ap_runtime.clock_kind <= AP_CLOCK_MONOTONIC))
+		record_otherwise(call);
 	else
 		record_at(call, ap_arch_ticks());
 }

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 
 #include "preload/real.h"
+#include "runtime/sys.h"
 
 static void unwinding_to(const void *buffer)
 {

@@ -22,6 +22,10 @@
 #define SYS_close_range 436
 #endif
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
 #define STARTER_WAIT_NS 1000000000ull
 
 static char child_stack[8192] __attribute__((aligned(64)));
@@ -160,6 +164,15 @@ static int child(void *argument)
 	return 0;
 }
 
+/* The attendant is who we are now, and where. One that cannot open the spool ends at once, but while nobody has reaped
+ * it, it looks alive: a program that became another user waited for its report in vain. */
+static bool spool_is_out_of_reach(void)
+{
+	const long error =
+		ap_sys4(SYS_faccessat2, AT_FDCWD, ap_runtime.spool_path, 4 /* R_OK */, AT_EACCESS);
+	return error == -EACCES || error == -ENOENT; /* others: old kernels, filters */
+}
+
 static bool possible(const char **why)
 {
 	int subreaper = 0;
@@ -170,6 +183,8 @@ static bool possible(const char **why)
 		*why = "this is process 1: no attendant";
 	else if (ap_sys2(SYS_prctl, PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper)
 		*why = "this is a subreaper: no attendant";
+	else if (spool_is_out_of_reach())
+		*why = "the spool is out of reach (another user, another root): no attendant";
 	return !*why;
 }
 

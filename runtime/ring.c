@@ -299,6 +299,36 @@ static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*
 		body(argument);
 }
 
+/* Does that thread, or process, still run in some memory? One that is being ended does not, whatever its state. */
+static bool runs(uint32_t tid)
+{
+	char path[32], pages[64];
+	struct ap_line line = {path, sizeof path, 0};
+	ap_line_str(&line, "/proc/");
+	ap_line_u64(&line, tid);
+	ap_line_str(&line, "/statm");
+	return ap_read_file(path, pages, sizeof pages) > 0 && pages[0] != '0';
+}
+
+/* Who was made by clone() without thread-local storage of its own uses its maker's control, at the same time as the maker if
+ * that was not stopped meanwhile. Only one of them may be in a slow path; a vfork child that died in there is not
+ * waited for. Return: we are in, until leave(). */
+static bool enter(struct ap_ctl *ctl)
+{
+	const uint32_t me = ap_gettid();
+	uint32_t before = __atomic_load_n(&ctl->slow_tid, __ATOMIC_RELAXED);
+	if (before && before != me && runs(before))
+		return false;
+	return __atomic_compare_exchange_n(&ctl->slow_tid, &before, me, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static void leave(struct ap_ctl *ctl)
+{
+	ctl->slow_sp = 0;
+	__atomic_store_n(&ctl->slow_tid, 0, __ATOMIC_RELEASE);
+}
+
 static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 {
 	struct slow s = {c, NULL, word, time, ap_ticks()};
@@ -307,14 +337,16 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 		return;
 	}
 	struct ap_ctl *ctl = ap_self;
-	ctl->slow_tid =
-		ap_gettid(); /* first: a stack pointer without its owner would be believed */
+	if (!enter(ctl)) { /* first: a stack pointer without its owner would be believed */
+		count_drop(c, AP_DROP_NESTED);
+		return;
+	}
 	__atomic_store_n(&ctl->slow_sp, ap_arch_stack_pointer(), __ATOMIC_RELEASE);
 	s.shard = find_shard(c, ctl);
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)
 		ap_shard_release(s.shard);
-	ctl->slow_sp = 0;
+	leave(ctl);
 }
 
 /* A handler inside a slow path of this thread (signals could not be blocked). A stack pointer above the one
@@ -374,7 +406,7 @@ static void flush_body(void *argument)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
 }
 
-bool ap_flush(bool leave)
+bool ap_flush(bool last)
 {
 	struct ap_control *c = ap_runtime.control;
 	struct ap_ctl *ctl = ap_self;
@@ -382,14 +414,19 @@ bool ap_flush(bool leave)
 	    nested(ctl) || __atomic_load_n(&c->ending, __ATOMIC_RELAXED))
 		return true;
 	const uint64_t mask = ap_signals_block();
-	struct slow s = {c, find_shard(c, ctl), leave, 0, 0};
+	if (!enter(ctl)) {
+		ap_signals_restore(mask);
+		return false;
+	}
+	struct slow s = {c, find_shard(c, ctl), last, 0, 0};
 	const bool folded = s.shard != NULL;
 	if (s.shard) {
 		on_shard_stack(s.shard, c, flush_body, &s);
 		ap_shard_release(s.shard);
 	}
 	read_thread_cpu(ctl);
-	if (leave)
+	leave(ctl);
+	if (last)
 		ap_thread_release(c, ctl);
 	ap_signals_restore(mask);
 	return folded;

@@ -82,14 +82,14 @@ struct ap_control {
 	uint64_t file_bytes;  /* what the cap can grow to */
 	uint32_t threads_now; /* that record */
 	uint32_t threads_most;
-	uint32_t
-		registry_lock; /* try-lock of the free lists: who finds it taken takes fresh memory */
+	/* try-lock of the free lists: who finds it taken takes fresh memory */
+	uint32_t registry_lock;
 	uint32_t cache_epoch; /* counted up when modules went away */
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
-	uint32_t
-		attendant_pid; /* of the one that we started; it may not have come to say so in the spool */
+	/* of the one that we started; it may not have come to say so in the spool */
+	uint32_t attendant_pid;
 	uint32_t ending; /* the end was announced */
 	uint32_t thread_scan;
 	uint32_t modules_lock; /* try-lock */
@@ -131,7 +131,9 @@ struct ap_runtime {
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
 	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
+	/* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
 	uint32_t clock_kind;
+#define AP_CLOCK_NONE 0u
 	uint64_t ticks_per_s;
 	bool off;	  /* inert for ever, also after a fork */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
@@ -287,9 +289,9 @@ void ap_record(uint64_t word, uint64_t time);
 void ap_record_special(enum ap_special subject, uint64_t value);
 /** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
 void ap_record_gap(uint64_t since);
-/** ap_flush() - fold the calling thread's events now. @leave: the thread ends: close its frames too.
+/** ap_flush() - fold the calling thread's events now. @last: the thread ends: close its frames too.
  * Return: is there nothing left to fold? False when no shard was free. */
-bool ap_flush(bool leave);
+bool ap_flush(bool last);
 
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
@@ -304,12 +306,14 @@ void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref chunk)
 ap_ref ap_chunk_kept(struct ap_control *c, struct ap_thread *thread, uint32_t slots);
 /** ap_frames_grow() - twice the room for open frames of a stack. Return: false at the limit or without memory. */
 bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most);
+void ap_threads_freeze(struct ap_control *c);
+
+/* inherit.c */
 void ap_thread_inherit(struct ap_control *c, struct ap_thread *thread);
 /** ap_fork_prepare(), ap_fork_parent(), ap_fork_child() - around a fork: what the child will inherit. */
 void ap_fork_prepare(void);
 void ap_fork_parent(void);
 void ap_fork_child(void);
-void ap_threads_freeze(struct ap_control *c);
 
 /* fiber.c: any thread; nothing here may be called by a hook */
 struct ap_fiber *ap_fiber_at(const struct ap_control *c, uint32_t id);
@@ -326,8 +330,11 @@ void ap_fiber_switch_to_key(uint64_t key);
 void ap_fiber_end_key(uint64_t key);
 
 /* start.c */
-/** ap_start() - bring the runtime up in this process, once. Return: is it on? */
+/** ap_start() - bring the runtime up in this process, once. Return: is it on?
+ * @environment: the constructor's; NULL: an event is to be recorded, dropped if another thread is at the start */
 bool ap_start(char *const *environment);
+/** ap_start_possible() - are we relocated, and is libc ready? Before that an event is dropped, and counted. */
+bool ap_start_possible(void);
 void ap_inert(const char *why, long error);
 void ap_start_hide_parent(void);
 

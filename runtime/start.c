@@ -2,6 +2,7 @@
 /* runtime/start.c - the runtime comes up: from the constructor, from a hook before it, or in a forked child.
  *
  * Everything that can fail fails here, and then the runtime is inert for ever: hooks return at once. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -15,8 +16,12 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* Hooks may run before us: until the start has looked, the machine's counter is taken for good. */
-struct ap_runtime ap_runtime = {.clock_kind = AP_ARCH_CLOCK};
+extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
+extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *dso);
+
+struct ap_runtime ap_runtime;
 
 static char start_stack[32768] __attribute__((aligned(64)));
 
@@ -45,17 +50,39 @@ static void *map_wiped(size_t bytes)
 	return (void *)address;
 }
 
+#define CONTROL_BYTES 4096u /* the threads' controls come behind it */
+_Static_assert(sizeof(struct ap_control) <= CONTROL_BYTES, "the control has a page");
+
+/* Several threads may make the first calls of the process at one moment: one mapping stays. */
 static bool make_control(void)
 {
-	if (ap_runtime.control)
+	const size_t bytes = CONTROL_BYTES + AP_MAX_THREADS * sizeof(struct ap_ctl);
+	struct ap_control *none = NULL;
+	if (__atomic_load_n(&ap_runtime.control, __ATOMIC_ACQUIRE))
 		return true;
-	struct ap_ctl *ctls = map_wiped(AP_MAX_THREADS * sizeof(struct ap_ctl));
-	struct ap_control *control = ctls ? map_wiped(4096) : NULL;
+	struct ap_control *control = map_wiped(bytes);
 	if (!control)
 		return false;
-	ap_runtime.ctls = ctls;
-	ap_runtime.control = control;
+	if (!__atomic_compare_exchange_n(&ap_runtime.control, &none, control, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		ap_sys2(SYS_munmap, control, bytes);
 	return true;
+}
+
+/* Events that came while the spool was being made. */
+static void settle_early_drops(struct ap_control *c)
+{
+	const uint32_t n = __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_SEQ_CST);
+	if (n)
+		__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY], n, __ATOMIC_RELAXED);
+}
+
+/* Either the starting thread sees the drop, or we see that it is done. */
+static void drop_early(struct ap_control *c)
+{
+	__atomic_fetch_add(&ap_runtime.early_drops, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&c->state, __ATOMIC_SEQ_CST) == AP_STATE_ON)
+		settle_early_drops(c);
 }
 
 static uint64_t process_start(void)
@@ -186,6 +213,7 @@ static void start_body(void *argument)
 	const bool forked = ap_runtime.spool_pid != 0;
 	(void)argument;
 	c->pid = ap_getpid();
+	ap_runtime.ctls = (struct ap_ctl *)((char *)c + CONTROL_BYTES);
 	if (forked && !ap_runtime.settings.children) {
 		c->state = AP_STATE_OFF;
 		return;
@@ -200,15 +228,13 @@ static void start_body(void *argument)
 		ap_inert("no spool, profiling is off", error);
 		return;
 	}
-	__atomic_fetch_add(&c->header->dropped[AP_DROP_EARLY],
-			   __atomic_exchange_n(&ap_runtime.early_drops, 0, __ATOMIC_RELAXED),
-			   __ATOMIC_RELAXED);
 	ap_runtime.spool_base = c->base;
 	ap_runtime.spool_bytes = c->file_bytes;
 	ap_runtime.spool_pid = c->pid;
 	ap_module_of(c, getauxval(AT_ENTRY),
 		     ap_ticks()); /* the program itself, while there is nobody to race with */
-	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_SEQ_CST);
+	settle_early_drops(c);
 }
 
 static bool allowed(char *const *environment)
@@ -222,16 +248,39 @@ static bool allowed(char *const *environment)
 	return !ap_runtime.settings.disabled;
 }
 
+/* Another libc has not what we need, gives constructors no environment, and saves other things in a jmp_buf. */
+static bool libc_is_ours(void)
+{
+	if (!_dl_find_object || !__register_atfork || !__cxa_at_quick_exit)
+		ap_runtime.off = true;
+	return !ap_runtime.off;
+}
+
+/* The loader itself calls functions of the program: those that choose an IFUNC, maybe before we are relocated. Then
+ * nothing that goes through our tables may be touched. A little later thread-local storage is still to be filled, and
+ * then libc does not have the environment yet, where the options are. */
+bool ap_start_possible(void)
+{
+	static const void *const volatile relocated = &ap_runtime;
+	if (relocated == (const void *)&ap_runtime && ap_self && environ)
+		return true;
+	__atomic_fetch_add(&ap_runtime.early_drops, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
 bool ap_start(char *const *environment)
 {
 	uint32_t fresh = AP_STATE_NEW;
-	if (ap_runtime.off || !make_control())
+	/* Hooks may run before the constructor: until the start has looked, the machine's counter is taken for good. */
+	if (ap_runtime.clock_kind == AP_CLOCK_NONE)
+		ap_runtime.clock_kind = AP_ARCH_CLOCK;
+	if (!libc_is_ours() || !make_control())
 		return false;
 	struct ap_control *c = ap_runtime.control;
 	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		if (fresh == AP_STATE_STARTING)
-			__atomic_fetch_add(&ap_runtime.early_drops, 1, __ATOMIC_RELAXED);
+		if (fresh == AP_STATE_STARTING && !environment) /* the constructor has no event */
+			drop_early(c);
 		return fresh == AP_STATE_ON;
 	}
 	const uint64_t mask = ap_signals_block();
@@ -264,19 +313,15 @@ static void after_fork_in_parent(void)
 		__atomic_fetch_add(&c->header->processes_created, 1, __ATOMIC_RELAXED);
 }
 
-extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
-extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
-extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-			     void *dso);
-
 /* Registered without a DSO, the handler of exit() is not run by our own finalisation but in its turn: as it
  * is among the first to be registered, after the handlers and destructors of everybody else. */
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
 {
 	(void)argc;
 	(void)argv;
-	if (!ap_start(environment))
-		return;
+	ap_start(environment);
+	if (!ap_runtime.control || ap_runtime.off)
+		return; /* else it is on, or about to be: another thread called first, and is at it */
 	ap_attendant_find();
 	ap_thread_key_init();
 	__cxa_atexit(at_exit, NULL, NULL);

@@ -19,4 +19,10 @@
 #define ap_sys6(n, a, b, c, d, e, f)                                                               \
 	ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/* What only glibc has. Strong references would keep a program of another libc, a child of one that is profiled, from
+ * starting at all; as it is, the runtime looks once and is inert there. */
+#pragma weak _dl_find_object
+#pragma weak __register_atfork
+#pragma weak __cxa_at_quick_exit
+
 #endif

@@ -19,6 +19,10 @@ import time
 import traceback
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(SOURCE, "tests", "support"))
+import inherited  # noqa: E402  pylint: disable=wrong-import-position
+
+inherited.reset()
 TARGETS = os.path.join(SOURCE, "tests", "targets")
 BUILD = os.environ.get("AP_BUILD_ROOT", os.path.join(SOURCE, "build"))
 TOOLS = os.path.join(BUILD, "tests", "integration")

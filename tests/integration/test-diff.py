@@ -2,18 +2,24 @@
 # SPDX-License-Identifier: MIT
 """ap-diff over programs of the machine and over victims: the judge of longer runs judges right."""
 import os
+import resource
+import signal
 import subprocess
+import sys
 
 import ap
 
 DIFF = os.path.join(ap.SOURCE, "tests", "support", "ap-diff")
+STATE = r"""umask; ulimit -c; grep -E 'Sig(Ign|Blk)' /proc/self/status | tr -d '\t'
+[ -e /proc/self/fd/0 ] && echo open"""
+STATE_AT_FIRST = "0022\n0\nSigBlk:%016d\nSigIgn:%016d\nopen\n" % (0, 0)
 
 
-def diff(*argv):
+def diff(*argv, **options):
     env = ap.clean_environment()
     env["AP_BUILD_ROOT"] = ap.BUILD
     return subprocess.run([DIFF, *argv], capture_output=True, text=True, env=env, timeout=120,
-                          check=False)
+                          check=False, **options)
 
 
 def same(*argv):
@@ -76,6 +82,31 @@ def paths_and_ranges():
 @ap.case("a process left behind is found out")
 def other_processes():
     differs("process", "--reports=0", "sh", "-c", "[ -z $LD_PRELOAD ] || sleep 5 >/dev/null 2>&1 &")
+
+
+def badly_started():
+    """As by nohup in the background of a shell that nobody watches, and worse."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGALRM))
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    os.umask(0o777)
+    os.close(0)
+
+
+@ap.case("how a test was started is nothing to the program that it runs")
+def started_in_any_way():
+    code = ("import ap, shutil; print(ap.run(['sh', '-c', %r], preload=False).out, end='');"
+            "shutil.rmtree(ap.BASE)" % STATE)
+    said = subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(ap.__file__),
+                          preexec_fn=badly_started, restore_signals=False, capture_output=True,
+                          text=True, check=False)
+    assert said.stdout == STATE_AT_FIRST, said
+    done = diff("--reports=0", "sh", "-c", '[ "$(%s)" = "%s" ] || exit ${LD_PRELOAD:+5}'
+                % (STATE, STATE_AT_FIRST.rstrip("\n")), preexec_fn=badly_started,
+                restore_signals=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
 
 
 ap.main()

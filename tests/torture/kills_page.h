@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-#define KILLS_TIDS 16
+/* More than begin in a slot before a kill: a thread that is stopped in its last fold sees many successors. */
+#define KILLS_TIDS 4096
 #define KILLS_SLOTS 8 /* threads at one time; each has functions of its own */
 
 enum kills_function {
@@ -26,9 +27,8 @@ struct kills_count {
 
 struct kills_slot {
 	struct kills_count counts[KILLS_FUNCTIONS];
-	uint64_t threads; /* that began in this slot, one after the other */
-	uint32_t tids
-		[KILLS_TIDS]; /* of the last ones: an end may take longer than its successor's life */
+	uint64_t threads;	   /* that began in this slot, one after the other */
+	uint32_t tids[KILLS_TIDS]; /* of the last ones */
 	uint64_t line[6];
 };
 

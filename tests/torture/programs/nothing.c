@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* nothing - the least that a child can do. */
+int main(void)
+{
+	return 7;
+}
