@@ -329,10 +329,50 @@ static void leave(struct ap_ctl *ctl)
 	__atomic_store_n(&ctl->slow_tid, 0, __ATOMIC_RELEASE);
 }
 
+struct gone {
+	struct ap_control *c;
+	struct ap_shard *shard;
+	struct ap_thread *thread;
+};
+
+static void bury_body(void *argument)
+{
+	struct gone *g = argument;
+	ap_fold(g->c, g->shard, g->thread, AP_TEAR_ALL);
+	ap_fold_close_all(g->c, g->shard, g->thread, 0);
+}
+
+/* Fold what a thread left that ended without our notice, and free its memory. Return: was there one? */
+static bool reclaim(struct ap_control *c)
+{
+	struct gone g = {c, NULL, NULL};
+	struct ap_ctl *ctl = ap_thread_claim_gone(c, &g.thread);
+	if (!ctl)
+		return false;
+	struct ap_ctl heir = {.thread = g.thread, .id = ctl->id, .tid = ap_gettid()};
+	g.shard = find_shard(c, &heir);
+	if (!g.shard) { /* for others to claim */
+		__atomic_store_n(&ctl->thread, g.thread, __ATOMIC_RELEASE);
+		return false;
+	}
+	on_shard_stack(g.shard, c, bury_body, &g);
+	ap_shard_release(g.shard);
+	ap_thread_bury(c, g.thread);
+	return true;
+}
+
+/* One in, one out: once there are many, or no memory is left. */
+static bool begin_thread(struct ap_control *c, uint64_t time)
+{
+	if (__atomic_load_n(&c->threads_now, __ATOMIC_RELAXED) >= AP_MANY_THREADS)
+		reclaim(c);
+	return ap_thread_register(c, time) || (reclaim(c) && ap_thread_register(c, time));
+}
+
 static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 {
 	struct slow s = {c, NULL, word, time, ap_ticks()};
-	if (!ap_self->thread && !ap_thread_register(c, time)) {
+	if (!ap_self->thread && !begin_thread(c, time)) {
 		count_drop(c, AP_DROP_NO_MEMORY);
 		return;
 	}

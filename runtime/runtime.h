@@ -38,6 +38,7 @@ struct ap_ctl {
 	uint32_t slow_tid;	  /* who is in there: a vfork child uses this control too */
 	uint32_t id;		  /* of the thread in the spool */
 	uint32_t tid;
+	uint32_t tid_tells_end; /* when nobody has it any more, the ring is nobody's */
 	uint32_t shard_hint;
 	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
 	uint64_t cpu_read_ticks;
@@ -296,6 +297,11 @@ bool ap_flush(bool last);
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
 void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl);
+/** ap_thread_claim_gone() - find a thread that has ended without release: it called after its last destructor, or ended
+ * by the bare system call. It is the caller's: to fold, to close, and to bury. Return: NULL when none was found.
+ * ap_thread_bury() - all is folded and closed: its record and memory are for others. */
+struct ap_ctl *ap_thread_claim_gone(struct ap_control *c, struct ap_thread **ret_thread);
+void ap_thread_bury(struct ap_control *c, struct ap_thread *thread);
 void ap_thread_key_init(void);
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread);

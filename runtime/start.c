@@ -17,9 +17,9 @@
 #endif
 
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
-extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
+extern int __cxa_at_quick_exit(void (*function)(void *), void *dso) __attribute__((weak));
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-			     void *dso);
+			     void *dso) __attribute__((weak));
 
 struct ap_runtime ap_runtime;
 

@@ -6,6 +6,7 @@
 #ifndef AP_RUNTIME_SYS_H
 #define AP_RUNTIME_SYS_H
 
+#include <dlfcn.h>
 #include <sys/syscall.h>
 
 #include "runtime/arch/arch.h"
@@ -19,10 +20,8 @@
 #define ap_sys6(n, a, b, c, d, e, f)                                                               \
 	ap_arch_syscall((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-/* What only glibc has. Strong references would keep a program of another libc, a child of one that is profiled, from
- * starting at all; as it is, the runtime looks once and is inert there. */
-#pragma weak _dl_find_object
-#pragma weak __register_atfork
-#pragma weak __cxa_at_quick_exit
+/* What only glibc has is referenced weakly, here and in start.c. Strong references would keep a program of another libc, a
+ * child of one that is profiled, from starting at all; as it is, the runtime looks once and is inert there. */
+extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 
 #endif

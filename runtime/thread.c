@@ -16,6 +16,7 @@
 #define FEWEST_FRAMES 4u   /* of fibers, and of threads where there are very many */
 #define KEEP_RECORDS 1024u /* records of ended threads are kept for the report up to this many */
 #define SCAN_STEP 64u
+#define ASK_STEP 8u /* threads that are asked for in one scan, by a system call each */
 
 static bool try_lock(struct ap_control *c)
 {
@@ -302,6 +303,16 @@ static void read_alternate(struct ap_thread *thread)
 	thread->alternate_units = alternate.units;
 }
 
+/* Does the number belong to the thread-local storage that we are in? Not that of a vfork child, or of a bare clone that
+ * borrows its maker's: it registers, and ends, but the maker goes on with its record. libc tells the number in the
+ * kernel's name of a thread's CPU clock. */
+static bool is_number_of_storage(uint32_t tid)
+{
+	clockid_t clock;
+	return pthread_getcpuclockid(pthread_self(), &clock) == 0 &&
+	       clock == (clockid_t)(~tid << 3 | 6);
+}
+
 /** ap_thread_register() - give the calling thread a ring; ap_self then points to it.
  * @time: stamp of its first event, which lies before this call.
  * Slow path. Return: was there memory? */
@@ -332,7 +343,11 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	grow_old(c, thread);
 	read_alternate(thread);
 	ap_thread_inherit(c, thread);
-	*ctl = (struct ap_ctl){.id = id, .tid = thread->tid};
+	*ctl = (struct ap_ctl){
+		.id = id,
+		.tid = thread->tid,
+		.tid_tells_end = is_number_of_storage(thread->tid),
+	};
 	ctl->thread = thread;
 	ctl->cpu_start_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	publish(c, ctl);
@@ -342,21 +357,16 @@ bool ap_thread_register(struct ap_control *c, uint64_t time)
 	return true;
 }
 
-/** ap_thread_release() - the calling thread ends; its events are folded, its frames closed. */
-void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
+/* The record of a thread that is over: what is folded makes room for others. */
+static void end_record(struct ap_control *c, struct ap_thread *thread, uint64_t end_ticks)
 {
-	struct ap_thread *thread = ctl->thread;
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const uint32_t used =
 		(uint32_t)((thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event));
 	const uint32_t done = ap_chunk_done(thread, chunk);
 	const bool whole = thread->first_chunk == thread->last_chunk && done >= used &&
 			   !AP_FOLD_DEPTH(thread->fold);
-	thread->end_ticks = ap_ticks();
-	ctl->end = 0;
-	ctl->thread = NULL;
-	ap_self = &ap_no_ctl;
-	read_name(thread);
+	thread->end_ticks = end_ticks;
 	if (whole) { /* else the reader finishes it */
 		const ap_ref last = thread->last_chunk;
 		thread->first_chunk = thread->last_chunk = 0;
@@ -368,6 +378,56 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 	}
 	ap_space_thread_over(c);
 	__atomic_store_n(&thread->state, AP_THREAD_ENDED, __ATOMIC_RELEASE);
+}
+
+/** ap_thread_release() - the calling thread ends; its events are folded, its frames closed. */
+void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
+{
+	struct ap_thread *thread = ctl->thread;
+	ctl->end = 0;
+	ctl->thread = NULL;
+	ap_self = &ap_no_ctl;
+	read_name(thread);
+	end_record(c, thread, ap_ticks());
+}
+
+/* Nobody has this number any more; who is of another process, but shares our memory, is there. */
+static bool gone(const struct ap_thread *thread)
+{
+	return ap_sys2(SYS_tkill, thread->tid, 0) == -ESRCH;
+}
+
+/* Under the lock nobody else claims it, and a thread that is gone does not release itself. */
+struct ap_ctl *ap_thread_claim_gone(struct ap_control *c, struct ap_thread **ret_thread)
+{
+	const uint32_t n = __atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE);
+	struct ap_ctl *found = NULL;
+	if (!n || !try_lock(c))
+		return NULL;
+	for (uint32_t i = 0, asked = 0; i < SCAN_STEP && asked < ASK_STEP && !found; i++) {
+		const uint32_t id = c->thread_scan++ % n;
+		struct ap_ctl *ctl = &ap_runtime.ctls[id];
+		struct ap_thread *thread = ap_thread_at(c, id);
+		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != AP_THREAD_LIVE ||
+		    !ctl->thread || !ctl->tid_tells_end)
+			continue;
+		asked++;
+		if (gone(thread))
+			found = ctl;
+	}
+	if (found) {
+		c->thread_scan = found->id; /* where the next who looks for a record finds it */
+		*ret_thread = found->thread;
+		found->end = 0;
+		found->thread = NULL;
+	}
+	unlock(c);
+	return found;
+}
+
+void ap_thread_bury(struct ap_control *c, struct ap_thread *thread)
+{
+	end_record(c, thread, thread->last_ticks);
 }
 
 /** ap_threads_freeze() - no thread gets another slot. Events in flight are finished by their threads. */
