@@ -28,6 +28,20 @@ static int fail(const struct job *job, const char *why)
 	return 1;
 }
 
+static int render(const struct job *job, const struct ap_load *load, struct ap_loaded *loaded)
+{
+	int r = ap_load_names(load, loaded);
+	FILE *out = r < 0 ? NULL : fdopen(job->text_fd, "w");
+	if (!out) {
+		return fail(job, "no memory for the report");
+	}
+	r = job->what->writer->write(loaded->report, &job->what->show, out);
+	if (fclose(out) != 0 && r == 0) {
+		r = -errno;
+	}
+	return r < 0 ? fail(job, strerror(-r)) : 0;
+}
+
 static int work(void *arg)
 {
 	const struct job *job = arg;
@@ -36,20 +50,13 @@ static int work(void *arg)
 	struct ap_loaded loaded;
 
 	load.nameless |= job->nameless;
-	int r = ap_load_profile(&load, &loaded, &error);
+	const int r = ap_load_profile(&load, &loaded, &error);
 	if (r < 0) {
 		return fail(job, error.text[0] ? error.text : strerror(-r));
 	}
-	r = ap_load_names(&load, &loaded);
-	FILE *out = r < 0 ? NULL : fdopen(job->text_fd, "w");
-	if (!out) {
-		return fail(job, "no memory for the report");
-	}
-	r = job->what->writer->write(loaded.report, &job->what->show, out);
-	if (r < 0 || fflush(out) != 0) {
-		return fail(job, strerror(r < 0 ? -r : errno));
-	}
-	return 0; /* the child's memory goes with it */
+	const int status = render(job, &load, &loaded);
+	ap_load_clear(&loaded);
+	return status;
 }
 
 static uint64_t size_of(const struct ap_load *load)

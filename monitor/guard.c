@@ -10,6 +10,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "monitor/sandbox.h"
 
@@ -73,7 +76,11 @@ int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits
 		if (!limits->network) {
 			(void)ap_sandbox_enter(); /* where there is none, the limits must do */
 		}
-		_exit(work(arg));
+		const int word = work(arg);
+#ifdef __SANITIZE_ADDRESS__
+		__lsan_do_leak_check(); /* _exit() does not */
+#endif
+		_exit(word);
 	}
 	const int r = wait_until(child, limits->wall_s ? limits->wall_s : DEFAULT_WALL_S);
 	if (r < 0) {

@@ -144,7 +144,21 @@ static void publish_all(struct job *job, struct ap_loaded *loaded)
 	}
 }
 
-/* In the child; its memory goes with it. */
+static int publish_loaded(struct job *job, const struct ap_load *what, struct ap_loaded *loaded)
+{
+	if (!job->what->whatever && !worth_a_report(loaded->profile)) {
+		job->shared->outcome = AP_PUBLISH_NOTHING;
+		return 0;
+	}
+	if (ap_load_names(what, loaded) < 0) {
+		problem(job, "no memory for the report");
+		return 1;
+	}
+	publish_all(job, loaded);
+	return 0;
+}
+
+/* In the child. */
 static int work(void *arg)
 {
 	struct job *job = arg;
@@ -160,16 +174,9 @@ static int work(void *arg)
 		problem(job, "cannot read the spool: %s", error.text);
 		return 1;
 	}
-	if (!job->what->whatever && !worth_a_report(loaded.profile)) {
-		job->shared->outcome = AP_PUBLISH_NOTHING;
-		return 0;
-	}
-	if (ap_load_names(&what, &loaded) < 0) {
-		problem(job, "no memory for the report");
-		return 1;
-	}
-	publish_all(job, &loaded);
-	return 0;
+	const int r = publish_loaded(job, &what, &loaded);
+	ap_load_clear(&loaded);
+	return r;
 }
 
 /* A profile may take several times the memory of its spool. */

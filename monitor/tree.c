@@ -173,7 +173,7 @@ bool ap_tree_is_full(const struct ap_tree *tree)
 	return n >= BATCH_MOST || bytes >= WAITING_BYTES;
 }
 
-/* --- In the guarded child; its memory goes with it. --- */
+/* --- In the guarded child. --- */
 
 static int load(const struct ap_tree *tree, struct ap_merge **ret)
 {
@@ -184,11 +184,13 @@ static int load(const struct ap_tree *tree, struct ap_merge **ret)
 		return *ret ? 0 : -ENOMEM;
 	}
 	FILE *in = fdopen(dup(tree->merged_fd), "r");
-	if (!in || fstat(tree->merged_fd, &st) < 0 || fseek(in, 0, SEEK_SET) < 0) {
-		return -EBADMSG;
+	int r = -EBADMSG;
+	if (in && fstat(tree->merged_fd, &st) == 0 && fseek(in, 0, SEEK_SET) == 0) {
+		r = ap_merge_load(in, (uint64_t)st.st_size, ret);
 	}
-	const int r = ap_merge_load(in, (uint64_t)st.st_size, ret);
-	fclose(in);
+	if (in) {
+		fclose(in);
+	}
 	return r;
 }
 
@@ -199,7 +201,7 @@ static int read_spool(struct ap_merge *merge, const struct ap_tree_spool *spool,
 	struct ap_profile *profile;
 
 	verdict->state = AP_TREE_FAILED;
-	const int r = ap_profile_open(spool->path, &spool->known, &profile, &error);
+	int r = ap_profile_open(spool->path, &spool->known, &profile, &error);
 	if (r < 0) {
 		snprintf(verdict->problem, sizeof(verdict->problem),
 			 "cannot read the spool: %.200s",
@@ -211,13 +213,30 @@ static int read_spool(struct ap_merge *merge, const struct ap_tree_spool *spool,
 		verdict->kin =
 			(struct ap_merge_kin){process->pid, process->ppid, process->start_unix_ns};
 		verdict->state = AP_TREE_SILENT;
-	} else if (ap_merge_add(merge, profile) < 0) {
-		return -ENOMEM;
 	} else {
+		r = ap_merge_add(merge, profile);
 		verdict->state = AP_TREE_MERGED;
 	}
 	ap_profile_free(profile);
-	return 0;
+	return r;
+}
+
+static int merge_all(struct batch *batch, struct ap_merge *merge)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		batch->board->at = (int)i;
+		if (read_spool(merge, &batch->tree->spools[batch->spools[i]],
+			       &batch->board->verdicts[i]) < 0) {
+			return 1;
+		}
+	}
+	batch->board->at = -1;
+	FILE *out = fdopen(batch->into_fd, "w");
+	const bool is_saved = out && ap_merge_save(merge, out) == 0;
+	if (out) {
+		fclose(out);
+	}
+	return is_saved ? 0 : 1;
 }
 
 static int work(void *arg)
@@ -228,16 +247,9 @@ static int work(void *arg)
 	if (load(batch->tree, &merge) < 0) {
 		return 1;
 	}
-	for (size_t i = 0; i < batch->n; i++) {
-		batch->board->at = (int)i;
-		if (read_spool(merge, &batch->tree->spools[batch->spools[i]],
-			       &batch->board->verdicts[i]) < 0) {
-			return 1;
-		}
-	}
-	batch->board->at = -1;
-	FILE *out = fdopen(batch->into_fd, "w");
-	return out && ap_merge_save(merge, out) == 0 ? 0 : 1;
+	const int r = merge_all(batch, merge);
+	ap_merge_free(merge);
+	return r;
 }
 
 /* --- In ours. --- */
