@@ -66,9 +66,9 @@ static int make_preload(struct ap_run_env *env)
 	}
 	const char *path = plain_path(library, env->dir, link, sizeof(link));
 	if (!path) {
-		ap_complain(
-			"neither '%s' nor '%s' can be preloaded: a blank, colon or dollar in the path",
-			library, env->dir);
+		ap_complain("neither '%s' nor '%s' can be preloaded: a blank, colon or dollar in "
+			    "the path",
+			    library, env->dir);
 		return -EINVAL;
 	}
 	snprintf(env->preload_text, sizeof(env->preload_text), "%s%s%s", path,
