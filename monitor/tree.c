@@ -215,7 +215,7 @@ static int read_spool(struct ap_merge *merge, const struct ap_tree_spool *spool,
 		verdict->state = AP_TREE_SILENT;
 	} else {
 		r = ap_merge_add(merge, profile);
-		verdict->state = AP_TREE_MERGED;
+		verdict->state = r < 0 ? AP_TREE_FAILED : AP_TREE_MERGED;
 	}
 	ap_profile_free(profile);
 	return r;
