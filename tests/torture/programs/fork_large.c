@@ -8,22 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "victim.h"
-
-static volatile int stop;
-static volatile unsigned long calls;
-
-static APART void leaf(void)
-{
-	calls++;
-}
-
-static APART void *busy(void *unused)
-{
-	while (!stop)
-		leaf();
-	return unused;
-}
+#include "busy.h"
 
 static APART void one(int n)
 {

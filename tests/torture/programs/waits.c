@@ -16,28 +16,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "victim.h"
+#include "busy.h"
 
 #define WAIT_NS 2000000l /* without a signal */
 #define LONG_NS 500000000l
 
-static volatile int stop;
-static volatile unsigned long calls, waits;
+static volatile unsigned long waits;
 static long wait_ns;
 static int sockets[2], epoll, semaphores;
 static sem_t semaphore;
-
-static APART void leaf(void)
-{
-	calls++;
-}
-
-static APART void *busy(void *unused)
-{
-	while (!stop)
-		leaf();
-	return unused;
-}
 
 static struct timespec span(void)
 {
