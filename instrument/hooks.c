@@ -49,7 +49,7 @@ static AP_COLD void record_otherwise(struct call call)
 	if (ap_runtime.clock_kind == AP_CLOCK_NONE) {
 		if (ap_start_possible())
 			record_at(call, ap_arch_ticks());
-	} else if (!ap_runtime.no_clock) {
+	} else if (!ap_runtime.off) {
 		record_at(call, ap_ticks_monotonic());
 	}
 }

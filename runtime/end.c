@@ -226,7 +226,7 @@ bool ap_confine(bool begin)
 		return false;
 	if (!begin) {
 		ap_runtime.clock_kind = c->header->clock_kind;
-		ap_runtime.off = ap_runtime.no_clock = false;
+		ap_runtime.off = false;
 		c->header->flags &= ~(uint32_t)AP_SPOOL_FROZEN;
 		__atomic_store_n(&c->ending, 0, __ATOMIC_SEQ_CST);
 		return true;
@@ -239,9 +239,7 @@ bool ap_confine(bool begin)
 	c->header->flags |= AP_SPOOL_FROZEN;
 	__atomic_store_n(&c->ending, 1, __ATOMIC_SEQ_CST);
 	ap_threads_freeze(c);
-	ap_runtime.off = true; /* for children too: they inherit the filter */
-	ap_runtime.no_clock = true;
-	ap_runtime.clock_kind = AP_CLOCK_MONOTONIC;
+	ap_switch_off(); /* for children too: they inherit the filter */
 	ap_signals_restore(mask);
 	return true;
 }

@@ -131,12 +131,11 @@ struct ap_runtime {
 	struct ap_ctl *ctls;	    /* AP_MAX_THREADS; wiped by a fork */
 	struct ap_settings settings;
 	struct ap_hist_map hist_map;
-	bool no_clock; /* none may be read any more; the hooks' clock is then AP_CLOCK_MONOTONIC, which asks this */
 	/* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
 	uint32_t clock_kind;
 #define AP_CLOCK_NONE 0u
 	uint64_t ticks_per_s;
-	bool off;	  /* inert for ever, also after a fork */
+	bool off;	  /* inert for ever, also after a fork: ap_switch_off() */
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
 	uint32_t key;	  /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
@@ -346,6 +345,8 @@ bool ap_start(char *const *environment);
 /** ap_start_possible() - are we relocated, and is libc ready? Before that an event is dropped, and counted. */
 bool ap_start_possible(void);
 void ap_inert(const char *why, long error);
+/** ap_switch_off() - from now on hooks return at once, and read no clock; in children too. */
+void ap_switch_off(void);
 void ap_start_hide_parent(void);
 
 /* instrument/hooks.c */

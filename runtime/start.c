@@ -25,6 +25,12 @@ struct ap_runtime ap_runtime;
 
 static char start_stack[32768] __attribute__((aligned(64)));
 
+void ap_switch_off(void)
+{
+	ap_runtime.off = true;
+	ap_runtime.clock_kind = AP_CLOCK_MONOTONIC; /* the hooks' rare way, which asks */
+}
+
 /** ap_inert() - give up for good; the reason goes to the log. */
 void ap_inert(const char *why, long error)
 {
@@ -252,7 +258,7 @@ static bool allowed(char *const *environment)
 static bool libc_is_ours(void)
 {
 	if (!_dl_find_object || !__register_atfork || !__cxa_at_quick_exit)
-		ap_runtime.off = true;
+		ap_switch_off();
 	return !ap_runtime.off;
 }
 
@@ -288,7 +294,8 @@ bool ap_start(char *const *environment)
 		ap_arch_call_on_stack(start_body, NULL, start_stack + sizeof start_stack);
 	else
 		c->state = AP_STATE_OFF;
-	ap_runtime.off = c->state == AP_STATE_OFF;
+	if (c->state == AP_STATE_OFF)
+		ap_switch_off();
 	ap_signals_restore(mask);
 	return c->state == AP_STATE_ON;
 }
