@@ -109,10 +109,7 @@ static void set_path(struct ap_control *c, struct ap_module *module, const char 
 {
 	char path[4096];
 	if (!name || !name[0]) {
-		const long n =
-			ap_sys4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
-		path[n > 0 ? n : 0] = 0;
-		name = path;
+		name = ap_runtime.exe;
 	} else if (name[0] != '/' && ap_sys2(SYS_getcwd, path, sizeof path - 1) > 0) {
 		struct ap_line line = {path, sizeof path, ap_strlen(path)};
 		ap_line_str(&line, "/");

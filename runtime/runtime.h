@@ -146,6 +146,7 @@ struct ap_runtime {
 	uint32_t spool_pid;
 	uint64_t spool_id;
 	char spool_path[640];
+	char exe[4096];	   /* path of the executable; empty: unknown */
 	char program[512]; /* path of the autoprof program; empty: none found */
 };
 extern struct ap_runtime ap_runtime;

@@ -123,16 +123,20 @@ static void read_boot_id(uint8_t id[16])
 	}
 }
 
+/* Once: to a child that has left the mounts of its parent the kernel gives a path from another root. */
+static void find_exe(void)
+{
+	ap_sys4(SYS_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", ap_runtime.exe,
+		sizeof ap_runtime.exe - 1);
+}
+
 static void write_texts(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
 	const struct ap_settings *s = &ap_runtime.settings;
 	char path[4096];
-	long n = ap_sys4(SYS_readlinkat, -100 /* AT_FDCWD */, "/proc/self/exe", path,
-			 sizeof path - 1);
-	path[n > 0 ? n : 0] = 0;
-	h->exe = ap_space_text(c, path);
-	n = ap_sys2(SYS_getcwd, path, sizeof path - 1);
+	h->exe = ap_space_text(c, ap_runtime.exe);
+	const long n = ap_sys2(SYS_getcwd, path, sizeof path - 1);
 	path[n > 0 ? n : 0] = 0;
 	h->cwd = ap_space_text(c, path);
 	h->output = ap_space_text(c, s->output);
@@ -225,6 +229,7 @@ static void start_body(void *argument)
 		return;
 	}
 	if (!forked) {
+		find_exe();
 		ap_clock_init();
 		ap_runtime.hook_ticks_x1000 = ap_hooks_calibrate();
 	}

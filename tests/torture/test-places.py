@@ -99,6 +99,24 @@ def children_of_nobody():
     assert os.stat(spools + ".moved").st_uid == 0 and os.listdir(spools + ".moved")
 
 
+@ap.case("mounts of its own in another root, where the kernel names the executable from the first: a child has names")
+def mounts_of_its_own():
+    places.need_root()
+    places.need("unshare", "mount", "chroot")
+    if not places.works("unshare", "-m", "true"):
+        raise ap.Skip("no mount namespace can be made")
+    exe = places.program("places.c")
+    script = 'mount --rbind / "$ROOT" && exec chroot "$ROOT" ' \
+        'sh -c \'cd "$0" && exec env LD_PRELOAD="$AP" "$@"\' "$@"'
+    for age in AGES:
+        work = ap.fresh("work")
+        argv = ["unshare", "-m", "sh", "-c", script, "sh", work, exe, age, "mounts", "fork"]
+        r = ap.run(argv, work=work,
+                   env={"AP": ap.LIBRARY, "LD_PRELOAD": "", "ROOT": ap.fresh("root")})
+        assert r.status == 7, (r.status, r.err)
+        reports(r, 2)
+
+
 @ap.case("chroot and nobody at once, young and old")
 def chroot_and_nobody():
     places.need_root()

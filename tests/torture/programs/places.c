@@ -3,6 +3,7 @@
  * calls a thousand times more, and ends with 7. */
 #define _GNU_SOURCE
 #include <grp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -48,6 +49,8 @@ static UNTRACED void lose(const char *what)
 		must(mkdir("gone", 0700) || chdir("gone") || rmdir("../gone"), what);
 	} else if (strncmp(what, "chroot=", 7) == 0) {
 		must(chroot(what + 7) || chdir("/"), what);
+	} else if (strcmp(what, "mounts") == 0) {
+		must(unshare(CLONE_NEWNS), what);
 	} else if (strcmp(what, "root") == 0) {
 		must(setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
 			     setresuid(NOBODY, NOBODY, NOBODY),
