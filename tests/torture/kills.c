@@ -25,15 +25,16 @@
 #define ATTENDED "monitor=on"
 
 static const struct kills_plan plans[] = {
-	{"small rings", 30, KILLS_RUNNING, 5000, SMALL ALONE, 0},
-	{"large rings", 26, KILLS_RUNNING, 8000, ALONE, 0},
-	{"threads come and go, small rings", 10, KILLS_RUNNING, 4000, SMALL ALONE, 200},
-	{"threads come and go, large rings", 10, KILLS_RUNNING, 4000, ALONE, 3000},
-	{"threads that live for 3 calls", 4, KILLS_RUNNING, 4000, SMALL ALONE, 3},
-	{"while it starts", 10, KILLS_START, 0, SMALL ALONE, 0},
-	{"while its attendant starts", 5, KILLS_RUNNING, 8000, SMALL ATTENDED, 0},
-	{"attended, small rings", 3, KILLS_ATTENDED, 5000, SMALL ATTENDED, 0},
-	{"attended, large rings", 2, KILLS_ATTENDED, 5000, ATTENDED, 1000},
+	{"small rings", 30, KILLS_RUNNING, 5000, SMALL ALONE, 0, false},
+	{"large rings", 26, KILLS_RUNNING, 8000, ALONE, 0, false},
+	{"threads come and go, small rings", 10, KILLS_RUNNING, 4000, SMALL ALONE, 200, false},
+	{"threads come and go, large rings", 10, KILLS_RUNNING, 4000, ALONE, 3000, false},
+	{"threads that live for 3 calls", 4, KILLS_RUNNING, 4000, SMALL ALONE, 3, false},
+	{"threads that end unnoticed", 3, KILLS_RUNNING, 150000, SMALL ALONE, 3, true},
+	{"while it starts", 10, KILLS_START, 0, SMALL ALONE, 0, false},
+	{"while its attendant starts", 5, KILLS_RUNNING, 8000, SMALL ATTENDED, 0, false},
+	{"attended, small rings", 3, KILLS_ATTENDED, 5000, SMALL ATTENDED, 0, false},
+	{"attended, large rings", 2, KILLS_ATTENDED, 5000, ATTENDED, 1000, false},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

@@ -115,7 +115,8 @@ void kills_place_close(struct kills_place *place, bool keep)
 static pid_t spawn(const struct kills_place *place, const struct kills_plan *plan, unsigned threads)
 {
 	char fd[16], n[16], rounds[16], options[512], preload[4200];
-	char *argv[] = {(char *)place->victim, fd, n, rounds, NULL};
+	char *argv[] = {
+		(char *)place->victim, fd, n, rounds, plan->unnoticed ? "unnoticed" : NULL, NULL};
 	char *envp[] = {preload, options, NULL};
 	pid_t pid;
 

@@ -33,6 +33,7 @@ struct kills_plan {
 	unsigned within_us; /* of the moment; KILLS_START has its own measure */
 	const char *options;
 	unsigned rounds; /* calls of a thread before it ends; 0: it never does */
+	bool unnoticed; /* it ends by the bare system call: its memory is claimed by others, later */
 };
 
 /** kills_place_open() - make the directories and the page. Return: 0 or -1 with a message. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* kills-victim FD THREADS ROUNDS - the victim of `kills`: threads that do nothing but call, until they are killed.
+/* kills-victim FD THREADS ROUNDS [unnoticed] - the victim of `kills`: threads that do nothing but call, until they are killed.
  *
  * FD is the page where each thread publishes its calls. A thread ends after ROUNDS calls and makes its successor
- * (0: it never ends). Every slot has functions of its own, so that a report tells what each thread did. */
+ * (0: it never ends), unnoticed by the bare system call. Every slot has functions of its own, so that a report tells what each thread did. */
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -17,6 +18,7 @@
 
 static struct kills_page *page;
 static uint64_t rounds;
+static bool unnoticed;
 static volatile uint64_t sinks[KILLS_SLOTS * 8];
 static pthread_attr_t detached;
 
@@ -83,6 +85,8 @@ static UNTRACED void *begin(void *number)
 	functions[slot][KILLS_BODY]();
 	publish(&body->after);
 	succeed(slot);
+	if (unnoticed)
+		syscall(SYS_exit, 0);
 	return NULL;
 }
 
@@ -95,8 +99,9 @@ static UNTRACED void say_addresses(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
+	unnoticed = argc == 5;
 	page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, atoi(argv[1]), 0);
 	if (page == MAP_FAILED)
 		return 2;
@@ -104,6 +109,7 @@ int main(int argc, char **argv)
 	say_addresses();
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&detached, 65536); /* those of threads that end unnoticed stay */
 	__atomic_store_n(&page->running, 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &page->running, FUTEX_WAKE, 1, NULL, NULL, 0);
 	for (uintptr_t slot = 1; slot < strtoul(argv[2], NULL, 10); slot++)
