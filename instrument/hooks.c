@@ -22,13 +22,12 @@ struct call {
 	enum ap_event_kind kind;
 };
 
-static inline __attribute__((always_inline)) void record_at(struct call call, uint64_t ticks)
+static inline __attribute__((always_inline)) void record_at(struct call call, uint64_t time)
 {
 	const struct ap_ctl *ctl = ap_self;
 	struct ap_thread *thread = ctl->thread;
 	const uint64_t word = ap_event_make_word((uint64_t)call.function, call.kind, 0,
 						 call.stack_pointer, (uint64_t)call.site);
-	const uint64_t time = ap_event_make_time(ticks, call.stack_pointer);
 	uint64_t slot = 0, lap;
 	if (AP_LIKELY(thread)) {
 		slot = ap_arch_reserve(&thread->cursor);
@@ -48,9 +47,9 @@ static AP_COLD void record_otherwise(struct call call)
 {
 	if (ap_runtime.clock_kind == AP_CLOCK_NONE) {
 		if (ap_start_possible())
-			record_at(call, ap_arch_ticks());
+			record_at(call, ap_arch_event_time(call.stack_pointer));
 	} else if (!ap_runtime.off) {
-		record_at(call, ap_ticks_monotonic());
+		record_at(call, ap_event_make_time(ap_ticks_monotonic(), call.stack_pointer));
 	}
 }
 
@@ -59,7 +58,7 @@ static inline __attribute__((always_inline)) void record(struct call call)
 	if (AP_UNLIKELY(ap_runtime.clock_kind <= AP_CLOCK_MONOTONIC))
 		record_otherwise(call);
 	else
-		record_at(call, ap_arch_ticks());
+		record_at(call, ap_arch_event_time(call.stack_pointer));
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)

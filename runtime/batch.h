@@ -10,6 +10,7 @@ struct ap_batch {
 	struct ap_control *c;
 	struct ap_shard *shard;
 	struct ap_thread *thread;
+	struct ap_cache_entry *cache;
 	struct ap_frame *frames;
 	uint32_t frames_max;
 	uint32_t depth;

@@ -8,7 +8,7 @@
  * frames are those of profile/pending.c, which finishes what a dead program left. */
 #include "runtime/batch.h"
 
-#define STEP_MASK (AP_EVENT_FUNCTION_MASK | AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK)
+#define STEP_BITS AP_EVENT_STACK_TOP_SHIFT /* function, kind and lap */
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
 #define ENTER_BITS ((uint64_t)AP_EVENT_ENTER << AP_EVENT_KIND_SHIFT)
 #define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
@@ -260,12 +260,10 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct ap_batch *b,
 }
 
 /* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
-static inline const struct ap_cache_entry *child_entry(struct ap_batch *b,
-						       struct ap_cache_entry *cache,
-						       uint64_t function)
+static inline const struct ap_cache_entry *child_entry(struct ap_batch *b, uint64_t function)
 {
 	const uint64_t key = function | (uint64_t)b->node << AP_EVENT_FUNCTION_BITS;
-	struct ap_cache_entry *entry = &cache[key * CACHE_MULTIPLIER >> (64 - AP_CACHE_LOG2)];
+	struct ap_cache_entry *entry = &b->cache[key * CACHE_MULTIPLIER >> (64 - AP_CACHE_LOG2)];
 	if (AP_LIKELY(entry->key == key))
 		return entry;
 	return fill_cache(b, entry, function, key);
@@ -286,7 +284,17 @@ static inline void push_frame(struct ap_batch *b, const struct ap_event *event, 
 
 static inline bool own_exit(const struct ap_event *enter, const struct ap_event *next)
 {
-	return ((enter->word ^ next->word) & STEP_MASK) == ENTER_THEN_EXIT;
+	return (enter->word ^ next->word ^ ENTER_THEN_EXIT) << (64 - STEP_BITS) == 0;
+}
+
+/* Few are long; only among those may be one that ends before it began. */
+static inline uint64_t duration(struct ap_thread *thread, uint64_t ahead)
+{
+	if (AP_UNLIKELY(ahead >= AP_HIST_DIRECT) && AP_UNLIKELY(ahead >= AP_EVENT_BACK)) {
+		thread->clamps++;
+		return 0;
+	}
+	return ahead;
 }
 
 /* A call without calls of its own. Return: the time of its exit. */
@@ -294,7 +302,7 @@ static inline uint64_t fold_leaf(struct ap_batch *b, const struct ap_cache_entry
 				 uint64_t from, const struct ap_event *exit)
 {
 	struct ap_node_stat *stat = ap_at(b->c, child->stat);
-	const uint64_t ticks = not_negative(b->thread, ap_event_time(exit->time, from) - from);
+	const uint64_t ticks = duration(b->thread, ap_event_ahead(exit->time, from));
 	count_leaf(b->c, stat, ticks);
 	if (AP_UNLIKELY(child->node == b->node))
 		stat->outer_ticks -= ticks; /* inside a call of the same path: counted there */
@@ -316,9 +324,8 @@ static inline bool top_alive(const struct ap_batch *b, const struct ap_event *ev
 }
 
 /* Return: events used, 1 or 2. */
-static inline uint32_t fold_enter(struct ap_batch *b, struct ap_cache_entry *cache,
-				  const struct ap_event *event, const struct ap_event *end,
-				  uint64_t time)
+static inline uint32_t fold_enter(struct ap_batch *b, const struct ap_event *event,
+				  const struct ap_event *end, uint64_t time)
 {
 	const uint64_t function = event->word & AP_EVENT_FUNCTION_MASK;
 	b->last = time;
@@ -328,7 +335,7 @@ static inline uint32_t fold_enter(struct ap_batch *b, struct ap_cache_entry *cac
 	}
 	if (AP_LIKELY(b->depth) && AP_UNLIKELY(!top_alive(b, event)))
 		resync(b, event, time - b->gap);
-	const struct ap_cache_entry *child = child_entry(b, cache, function);
+	const struct ap_cache_entry *child = child_entry(b, function);
 	if (event + 1 < end && own_exit(event, event + 1)) {
 		b->last = fold_leaf(b, child, time, event + 1);
 		return 2;
@@ -362,6 +369,16 @@ static bool lose(void)
 #define lose() false
 #endif
 
+static inline uint64_t time_of(const struct ap_batch *b, const struct ap_event *event)
+{
+	const uint64_t ahead = ap_event_ahead(event->time, b->last);
+	if (AP_UNLIKELY(ahead >= AP_EVENT_BACK)) {
+		b->thread->clamps++;
+		return b->last;
+	}
+	return b->last + ahead;
+}
+
 /**
  * fold_run() - fold events[from..n) of a chunk with @lap
  * @position: sequence number of events[0]
@@ -371,34 +388,29 @@ static uint32_t fold_run(struct ap_batch *shared, const struct ap_event *events,
 			 uint32_t n, uint64_t lap, uint64_t position)
 {
 	struct ap_batch b = *shared;
-	struct ap_cache_entry *cache = ap_at(b.c, b.shard->cache);
-	uint32_t i = from;
-	while (i < n) {
-		const struct ap_event *event = &events[i];
+	const struct ap_event *event = events + from, *const end = events + n;
+	while (event < end) {
 		const uint64_t kind = event->word & (AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK);
-		uint64_t time = ap_event_time(event->time, b.last);
-		if (AP_UNLIKELY((event->word & AP_EVENT_LAP_MASK) != lap))
-			break;
-		if (AP_UNLIKELY(time < b.last)) {
-			time = b.last;
-			b.thread->clamps++;
-		}
 		uint32_t used = 1;
-		if (AP_UNLIKELY(lose()))
-			b.last = time;
-		else if (kind == (ENTER_BITS | lap))
-			used = fold_enter(&b, cache, event, events + n, time);
+		if (AP_UNLIKELY(lose()) && (kind & AP_EVENT_LAP_MASK) == lap)
+			b.last = time_of(&b, event);
+		else if (AP_LIKELY(kind == (ENTER_BITS | lap)))
+			used = fold_enter(&b, event, end, time_of(&b, event));
 		else if (AP_LIKELY(kind == (EXIT_BITS | lap)))
-			fold_exit(&b, event, time);
+			fold_exit(&b, event, time_of(&b, event));
+		else if ((kind & AP_EVENT_LAP_MASK) == lap)
+			fold_special(&b, event, time_of(&b, event));
 		else
-			fold_special(&b, event, time);
-		i += used;
-		__atomic_store_n(&b.thread->fold, AP_FOLD(b.depth, b.gap_slot, position + i),
-				 __ATOMIC_RELEASE);
+			break;
+		event += used;
+		__atomic_store_n(
+			&b.thread->fold,
+			AP_FOLD(b.depth, b.gap_slot, position + (uint64_t)(event - events)),
+			__ATOMIC_RELEASE);
 	}
 	b.thread->last_ticks = b.last; /* whoever goes on needs a time near, not the last one */
 	*shared = b;
-	return i;
+	return (uint32_t)(event - events);
 }
 
 static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread,
@@ -481,6 +493,7 @@ static void begin(struct ap_batch *b, struct ap_control *c, struct ap_shard *sha
 	b->c = c;
 	b->shard = shard;
 	b->thread = thread;
+	b->cache = ap_at(c, shard->cache);
 	b->depth = AP_FOLD_DEPTH(thread->fold);
 	b->gap_slot = AP_FOLD_GAP(thread->fold);
 	ap_batch_attach(b, thread->fiber[b->gap_slot]);

@@ -120,14 +120,22 @@ static inline uint64_t ap_special_make_word(enum ap_special subject, uint64_t va
 	       (uint64_t)lap << AP_EVENT_LAP_SHIFT;
 }
 
-/** ap_event_time() - full time of an event, given the full time of one shortly before it.
+/** ap_event_ahead() - ticks from a full time to that of an event shortly after it.
  *
  * A stamp is taken before the slot is reserved, so a handler between the two stores later times into
- * earlier slots: steps back of up to 2^40 ticks (minutes) are taken as steps back, not as a wrap. */
+ * earlier slots: steps back of up to 2^40 ticks (minutes) are taken as steps back, not as a wrap.
+ * They are results of AP_EVENT_BACK or more. */
+static inline uint64_t ap_event_ahead(uint64_t time, uint64_t before)
+{
+	return (time - before) << 16 >> 16;
+}
+#define AP_EVENT_BACK ((1ull << 48) - (1ull << 40))
+
+/** ap_event_time() - full time of an event, given the full time of one shortly before it. */
 static inline uint64_t ap_event_time(uint64_t time, uint64_t before)
 {
-	const uint64_t back = 1ull << 40;
-	return before - back + ((time - (before - back)) & AP_EVENT_TIME_MASK);
+	const uint64_t ahead = ap_event_ahead(time, before);
+	return before + ahead - (ahead >= AP_EVENT_BACK ? 1ull << 48 : 0);
 }
 
 /* What a new enter says of the frame on top of the stack, by stack pointer and call site. */

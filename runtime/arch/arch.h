@@ -2,6 +2,7 @@
 /* runtime/arch/arch.h - the one ladder: every architecture gives the same names.
  *
  *  ap_arch_ticks()          time stamp, unordered
+ *  ap_arch_event_time(sp)   the same as an event has it: ap_event_make_time(ap_arch_ticks(), sp)
  *  ap_arch_reserve(p)       *p += 16, returns the old value: one instruction, so that a handler on the same
  *                           thread sees it done or not begun; not atomic between threads
  *  ap_arch_stack_pointer()  of the calling function
@@ -24,6 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "spool/event.h"
+
 /* A macro: it means the function that it stands in. */
 #define ap_arch_caller_sp() ((uint64_t)__builtin_dwarf_cfa())
 
@@ -33,6 +36,13 @@
 #include "runtime/arch/aarch64.h"
 #else
 #include "runtime/arch/generic.h"
+#endif
+
+#ifndef AP_ARCH_EVENT_TIME
+static inline uint64_t ap_arch_event_time(uint64_t stack_pointer)
+{
+	return ap_event_make_time(ap_arch_ticks(), stack_pointer);
+}
 #endif
 
 #endif

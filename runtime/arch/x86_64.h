@@ -26,6 +26,17 @@ static inline uint64_t ap_arch_ticks(void)
 	return ((uint64_t)high << 32 | low) + ap_test_ticks_ahead;
 }
 
+#ifndef AP_TEST_LOSSY
+#define AP_ARCH_EVENT_TIME
+/* The counter comes in two halves of 32 bits: they are put in place without being put together first. */
+static inline uint64_t ap_arch_event_time(uint64_t stack_pointer)
+{
+	uint64_t low, high;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return high << 48 >> 16 | stack_pointer >> 4 << 48 | low;
+}
+#endif
+
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 {
 	uint64_t old = 16;
