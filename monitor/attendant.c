@@ -139,6 +139,10 @@ static void report_end(struct attendant *a, enum verdict verdict)
 		ap_page_report(a->page, AP_REPORT_DONE);
 		return;
 	}
+	if (!a->page->threads) { /* it became another program before it had called anything */
+		(void)ap_store_discard(a->spool);
+		return;
+	}
 	if (a->page->end_kind == AP_END_EXEC) {
 		ap_page_end(a->page);
 	} else {

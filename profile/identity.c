@@ -24,8 +24,8 @@ static uint64_t folded_in_spool(const struct ap_reader *r)
 
 static void sum_threads(const struct ap_reader *r, struct ap_profile_quality *q, uint64_t *torn)
 {
-	q->attempted = r->hdr.retired_attempted;
-	*torn = r->hdr.retired_torn;
+	q->attempted = ap_retired_sums(&r->hdr)->attempted;
+	*torn = ap_retired_sums(&r->hdr)->torn;
 	for (size_t i = 0; i < r->profile->threads_n; i++) {
 		q->attempted += r->profile->threads[i].attempted;
 		q->pending += r->profile->threads[i].pending;

@@ -223,7 +223,7 @@ static int take_row(struct ap_reader *r)
 		.signal = p->process.signal,
 		.exit_status = p->process.exit_status,
 		.cpu_ns = p->process.cpu_ns,
-		.threads = r->hdr.retired_threads + p->threads_n,
+		.threads = ap_retired_sums(&r->hdr)->threads + p->threads_n,
 		.attempted = p->quality.attempted,
 		.folded = p->quality.folded,
 		.pending = p->quality.pending,

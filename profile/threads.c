@@ -8,15 +8,15 @@
 
 static void add_retired(struct ap_reader *r)
 {
-	const struct ap_spool_header *h = &r->hdr;
+	const struct ap_retired *retired = ap_retired_sums(&r->hdr);
 	struct ap_fold_counts *c = &r->spool_counts;
 
-	c->specials += h->retired_specials;
-	c->unmatched_exits += h->retired_unmatched_exits;
-	c->unclosed += h->retired_unclosed;
-	c->resyncs += h->retired_resyncs;
-	c->clamps += h->retired_clamps;
-	c->inherited += h->retired_inherited;
+	c->specials += retired->specials;
+	c->unmatched_exits += retired->unmatched_exits;
+	c->unclosed += retired->unclosed;
+	c->resyncs += retired->resyncs;
+	c->clamps += retired->clamps;
+	c->inherited += retired->inherited;
 }
 
 /* Calls beyond the frame limit are counted by function: `beyond` comes from the shards. */
@@ -123,7 +123,7 @@ static int read_threads(struct ap_reader *r, struct ap_table *table)
 		struct ap_thread record;
 		if (!ap_table_get(table, id, &record) || record.state > AP_THREAD_ENDED) {
 			ap_reader_damage(r, AP_DAMAGE_THREAD);
-		} else if (record.state != AP_THREAD_FREE) {
+		} else if (record.state != AP_THREAD_FREE && id + 1 != r->hdr.retiring >> 1) {
 			e = take_thread(r, id, &record);
 		}
 	}

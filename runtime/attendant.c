@@ -226,6 +226,8 @@ bool ap_attendant_start(struct ap_control *c)
 	uint32_t none = 0;
 	const char *why = NULL;
 	long error = 0;
+	if (!ap_arch_libc_thread())
+		return false; /* clone() and errno are libc's: another thread may do it */
 	if (!__atomic_compare_exchange_n(&c->attendant, &none, 1, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return none == 2 || (none == 1 && wait_for_starter(c));

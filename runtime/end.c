@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* runtime/end.c - the process announces its end, and waits a bounded time for its report. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "runtime/runtime.h"
@@ -86,7 +88,7 @@ static void wait_for_folds(struct ap_control *c)
 
 bool ap_recorded_anything(const struct ap_control *c)
 {
-	return c->header->threads > 0 || c->header->retired_threads > 0;
+	return c->header->threads > 0;
 }
 
 static void announce(struct ap_control *c, enum ap_end kind, int status)
@@ -102,13 +104,16 @@ static void announce(struct ap_control *c, enum ap_end kind, int status)
 	futex_wake(&h->life);
 }
 
-static void have_reported(struct ap_control *c, bool wait)
+/* Else it is left for `autoprof report`, or for `autoprof run` who waits for us. Return: is there an attendant? */
+static bool have_attended(struct ap_control *c)
 {
 	const struct ap_settings *s = &ap_runtime.settings;
 	if (!s->report || !s->monitor)
-		return; /* left for `autoprof report`, or for `autoprof run` who waits for us */
-	if (ap_attendant_start(c) && wait)
-		wait_for_report(c);
+		return false;
+	const uint64_t mask = ap_signals_block();
+	const bool attended = ap_attendant_start(c);
+	ap_signals_restore(mask);
+	return attended;
 }
 
 /* Is this our process, up and running, and is this the first end? */
@@ -162,16 +167,27 @@ void ap_end(enum ap_end kind, int status, bool wait)
 		leave_nothing(c);
 	} else {
 		announce(c, kind, status);
-		have_reported(c, wait);
+		if (have_attended(c) && wait)
+			wait_for_report(c);
 	}
 	ap_signals_restore(mask);
 }
 
-/* exec failed after a spool without events was unlinked: the next event makes a new one. */
+/* As the kernel counts: a directory for each. Unknown is many. */
+static bool only_thread(void)
+{
+	struct stat tasks;
+	return ap_sys4(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0 &&
+	       tasks.st_nlink == 3;
+}
+
+/* exec failed after a spool without events was unlinked. The next event makes a new one; nobody else is here. */
 static void start_anew(struct ap_control *c)
 {
-	*c = (struct ap_control){.state = AP_STATE_NEW};
+	ap_sys2(SYS_munmap, ap_runtime.spool_base, ap_runtime.spool_bytes);
+	ap_runtime.spool_base = NULL;
 	ap_runtime.spool_pid = 0;
+	*c = (struct ap_control){.state = AP_STATE_NEW};
 }
 
 /** ap_end_exec() - this image may be about to end: nothing is frozen, because exec may fail.
@@ -190,18 +206,14 @@ void ap_end_exec(bool begin)
 		return;
 	}
 	ap_flush(false);
-	if (!ap_recorded_anything(c)) {
+	if (!ap_recorded_anything(c) && only_thread()) { /* else another may be about to record */
 		leave_nothing(c);
 		return;
 	}
 	ap_usage_update(c);
 	h->end_ticks = ap_ticks();
 	__atomic_store_n(&h->end_kind, AP_END_EXEC, __ATOMIC_RELEASE);
-	if (!c->attendant && ap_runtime.settings.report && ap_runtime.settings.monitor) {
-		const uint64_t mask = ap_signals_block();
-		ap_attendant_start(c);
-		ap_signals_restore(mask);
-	}
+	have_attended(c);
 	futex_wake(&h->life);
 }
 
@@ -213,33 +225,40 @@ void ap_end_abort(void)
 		return;
 	ap_flush(false);
 	ap_usage_update(c);
-	const uint64_t mask = ap_signals_block();
-	if (ap_recorded_anything(c) && ap_runtime.settings.report && ap_runtime.settings.monitor)
-		ap_attendant_start(c);
-	ap_signals_restore(mask);
+	if (ap_recorded_anything(c))
+		have_attended(c);
+}
+
+/* Recording ends; whoever has recorded is reported. */
+static void confine_recorder(struct ap_control *c)
+{
+	ap_flush(false);
+	if (ap_recorded_anything(c))
+		have_attended(c);
+	ap_usage_update(c);
+	c->header->flags |= AP_SPOOL_FROZEN;
+	__atomic_store_n(&c->ending, 1, __ATOMIC_SEQ_CST);
+	ap_threads_freeze(c);
 }
 
 bool ap_confine(bool begin)
 {
 	struct ap_control *c = ap_runtime.control;
-	if (!c || c->state != AP_STATE_ON || (begin && (c->ending || c->pid != ap_getpid())))
+	const bool started = c && __atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != AP_STATE_NEW;
+	if (begin && ap_runtime.off)
 		return false;
-	if (!begin) {
-		ap_runtime.clock_kind = c->header->clock_kind;
-		ap_runtime.off = false;
-		c->header->flags &= ~(uint32_t)AP_SPOOL_FROZEN;
-		__atomic_store_n(&c->ending, 0, __ATOMIC_SEQ_CST);
+	if (started && (c->state != AP_STATE_ON || (begin && (c->ending || c->pid != ap_getpid()))))
+		return false;
+	if (begin) {
+		if (started)
+			confine_recorder(c);
+		ap_switch_off(); /* for children too: they inherit the filter */
 		return true;
 	}
-	ap_flush(false);
-	const uint64_t mask = ap_signals_block();
-	if (ap_recorded_anything(c) && ap_runtime.settings.report && ap_runtime.settings.monitor)
-		ap_attendant_start(c);
-	ap_usage_update(c);
-	c->header->flags |= AP_SPOOL_FROZEN;
-	__atomic_store_n(&c->ending, 1, __ATOMIC_SEQ_CST);
-	ap_threads_freeze(c);
-	ap_switch_off(); /* for children too: they inherit the filter */
-	ap_signals_restore(mask);
+	ap_switch_on();
+	if (started) {
+		c->header->flags &= ~(uint32_t)AP_SPOOL_FROZEN;
+		__atomic_store_n(&c->ending, 0, __ATOMIC_SEQ_CST);
+	}
 	return true;
 }

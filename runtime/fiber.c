@@ -142,12 +142,21 @@ static uint32_t record_for(struct ap_control *c, uint64_t hashed, uint64_t start
 	return id;
 }
 
-/* What is open on a stack that is used for something else now will not go on. */
+/* What is open there will not go on. Who tells so may have recorded nothing yet: then this is its first event. */
+static void record_end(const struct ap_control *c, uint32_t id)
+{
+	const struct ap_fiber *f = ap_fiber_at(c, id);
+	if (ap_self->thread || f->depth || f->thread)
+		ap_record(ap_special_make_word(AP_SPECIAL_FIBER_END, id, 0),
+			  ap_ticks() & AP_EVENT_TIME_MASK);
+}
+
+/* A stack is used for something else now. */
 static void end_all_in(struct ap_control *c, uint64_t start, uint64_t end)
 {
 	uint32_t id;
 	while ((id = overlapping(c, start, end))) {
-		ap_record_special(AP_SPECIAL_FIBER_END, id);
+		record_end(c, id);
 		__atomic_store_n(&ap_fiber_at(c, id)->state, AP_FIBER_FREE, __ATOMIC_RELEASE);
 	}
 }
@@ -239,7 +248,7 @@ void ap_fiber_end_key(uint64_t key)
 	const uint32_t id = c && key && c->fiber_buckets ? of_key(c, key) : 0;
 	if (!id || id == ap_fiber_now)
 		return;
-	ap_record_special(AP_SPECIAL_FIBER_END, id);
+	record_end(c, id);
 	settle(c);
 	__atomic_store_n(&ap_fiber_at(c, id)->state, AP_FIBER_FREE, __ATOMIC_RELEASE);
 }

@@ -176,7 +176,6 @@ static void unwind_to(struct ap_batch *b, uint64_t target_units, bool jumped, ui
 static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *event, uint64_t time)
 {
 	const uint64_t value = ap_special_value(event->word);
-	b->thread->specials++;
 	switch (ap_special_subject(event->word)) {
 	case AP_SPECIAL_GAP:
 		b->gap += value << AP_SPECIAL_UNIT_SHIFT;
@@ -198,6 +197,8 @@ static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *even
 		ap_batch_end_fiber(b, (uint32_t)value, time - b->gap);
 		break;
 	}
+	/* Last: who dies above has dropped frames, and is in doubt by them alone. */
+	b->thread->specials++;
 	b->last = time;
 }
 
@@ -507,10 +508,10 @@ static void begin(struct ap_batch *b, struct ap_control *c, struct ap_shard *sha
 static void check_cache(struct ap_control *c, struct ap_shard *shard)
 {
 	const uint32_t epoch = __atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE);
-	if (shard->reserved[0] == epoch)
+	if (shard->cache_epoch == epoch)
 		return;
 	clear_cache(c, shard);
-	shard->reserved[0] = epoch;
+	shard->cache_epoch = epoch;
 }
 
 /* What folding costs is part of what a call costs. A fold that was preempted says nothing about that. */

@@ -83,6 +83,7 @@ void ap_fork_child(void)
 		return; /* another child handler was instrumented */
 	ap_start_hide_parent();
 	ap_self = &ap_no_ctl;
+	ap_fiber_now = 0; /* an id of the parent's */
 	prepared = ap_fork_ready != 0;
 	for (uint32_t i = 0; i < COPIES; i++)
 		copies[i].busy = i + 1 == ap_fork_ready;

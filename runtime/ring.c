@@ -17,6 +17,7 @@
 #define YIELDS 100
 #define ATTENDANT_AGE_NS 200000000ull
 #define FAST_FILL_NS 20000000ull /* a chunk filled faster than this is worth doubling */
+#define STARVED_NS 1000000ull
 #define CPU_READ_NS 10000000ull
 #define USAGE_NS 100000000ull
 #define USAGE_BUSY UINT64_MAX
@@ -361,12 +362,18 @@ static bool reclaim(struct ap_control *c)
 	return true;
 }
 
-/* One in, one out: once there are many, or no memory is left. */
+/* One in, one out: once there are many, or no memory is left. Where none could be had, every event of a thread without a
+ * ring comes here: system calls that ask who is gone are made now and then only. */
 static bool begin_thread(struct ap_control *c, uint64_t time)
 {
+	if (ap_ticks() - c->starved_ticks < ap_ticks_of_ns(STARVED_NS))
+		return ap_thread_register(c, time);
 	if (__atomic_load_n(&c->threads_now, __ATOMIC_RELAXED) >= AP_MANY_THREADS)
 		reclaim(c);
-	return ap_thread_register(c, time) || (reclaim(c) && ap_thread_register(c, time));
+	if (ap_thread_register(c, time) || (reclaim(c) && ap_thread_register(c, time)))
+		return true;
+	c->starved_ticks = ap_ticks();
+	return false;
 }
 
 static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)

@@ -91,14 +91,15 @@ struct ap_control {
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
 	/* of the one that we started; it may not have come to say so in the spool */
 	uint32_t attendant_pid;
-	uint32_t ending; /* the end was announced */
-	uint32_t thread_scan;
-	uint32_t modules_lock; /* try-lock */
+	uint32_t ending;		    /* the end was announced */
+	uint32_t search_ended, search_gone; /* thread ids where these searches go on */
+	uint32_t modules_lock;		    /* try-lock */
 	uint32_t unloads_n;
 	uint64_t unloads[AP_UNLOADS]; /* when modules went away: the last times */
 	uint32_t fiber_lock;	      /* of making records of fibers; looking them up needs none */
 	ap_ref fiber_buckets;	      /* ids of the first fibers with a hash */
 	uint64_t fiber_bytes_most;    /* of a fiber's stack */
+	uint64_t starved_ticks;	      /* when a thread that began found no memory */
 	uint64_t usage_ticks;
 	uint64_t pair_ticks;
 };
@@ -135,7 +136,8 @@ struct ap_runtime {
 	uint32_t clock_kind;
 #define AP_CLOCK_NONE 0u
 	uint64_t ticks_per_s;
-	bool off;	  /* inert for ever, also after a fork: ap_switch_off() */
+	bool off; /* inert, also after a fork: ap_switch_off() */
+	uint32_t clock_when_on;
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
 	uint32_t key;	  /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
@@ -346,8 +348,10 @@ bool ap_start(char *const *environment);
 /** ap_start_possible() - are we relocated, and is libc ready? Before that an event is dropped, and counted. */
 bool ap_start_possible(void);
 void ap_inert(const char *why, long error);
-/** ap_switch_off() - from now on hooks return at once, and read no clock; in children too. */
+/** ap_switch_off() - from now on hooks return at once, and read no clock; in children too.
+ * ap_switch_on() - it did not come to what it was for. */
 void ap_switch_off(void);
+void ap_switch_on(void);
 void ap_start_hide_parent(void);
 
 /* instrument/hooks.c */

@@ -7,17 +7,17 @@
 #define PRESSURE_NO_SELF 160
 #define PRESSURE_COARSE 192
 
-static bool take(struct ap_shard *shard, uint32_t tid)
+static bool take(struct ap_shard *shard, uint32_t me)
 {
 	uint32_t owner = 0;
-	if (__atomic_load_n(&shard->owner, __ATOMIC_RELAXED) == tid)
+	if (__atomic_load_n(&shard->owner, __ATOMIC_RELAXED) == me)
 		return true; /* a fold of ours was cut short (a vfork child that died): go on with it */
-	return __atomic_compare_exchange_n(&shard->owner, &owner, tid, false, __ATOMIC_ACQUIRE,
+	return __atomic_compare_exchange_n(&shard->owner, &owner, me, false, __ATOMIC_ACQUIRE,
 					   __ATOMIC_RELAXED);
 }
 
 /* Blocks of the fixed ids are made at once: there is always a place to count. */
-static struct ap_shard *make(struct ap_control *c, uint32_t tid, uint32_t most)
+static struct ap_shard *make(struct ap_control *c, uint32_t owner, uint32_t most)
 {
 	struct ap_spool_header *h = c->header;
 	const uint32_t index = __atomic_load_n(&h->shards, __ATOMIC_ACQUIRE);
@@ -27,7 +27,7 @@ static struct ap_shard *make(struct ap_control *c, uint32_t tid, uint32_t most)
 	if (!ref)
 		return NULL;
 	struct ap_shard *shard = ap_at(c, ref);
-	shard->owner = tid;
+	shard->owner = owner;
 	shard->stack = ap_space_alloc(c, AP_SHARD_STACK_BYTES);
 	shard->cache = ap_space_alloc(c, sizeof(struct ap_cache_entry) << AP_CACHE_LOG2);
 	shard->node_stat_blocks = ap_space_alloc(c, AP_NODE_STAT_BLOCKS * sizeof(ap_ref));
@@ -89,22 +89,24 @@ static bool wants_more(uint32_t n)
 struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging)
 {
 	const uint32_t n = __atomic_load_n(&c->header->shards, __ATOMIC_ACQUIRE);
+	const uint32_t me =
+		ctl->id + 1; /* no number of the kernel's: another may have got it since */
 	if (wants_more(n))
-		return make(c, ctl->tid, ap_runtime.settings.shards);
+		return make(c, me, ap_runtime.settings.shards);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t at = (ctl->shard_hint + i) % n;
 		const ap_ref ref = __atomic_load_n(&c->header->shard_refs[at], __ATOMIC_ACQUIRE);
 		if (!ref)
 			continue;
 		struct ap_shard *shard = ap_at(c, ref);
-		if (take(shard, ctl->tid)) {
+		if (take(shard, me)) {
 			if (shard->thread) /* left in the middle of a fold, by a vfork child that died */
 				__atomic_fetch_add(&c->header->folds_resumed, 1, __ATOMIC_RELAXED);
 			ctl->shard_hint = hint_after(at);
 			return shard;
 		}
 	}
-	return make(c, ctl->tid, most_shards(c, lagging));
+	return make(c, me, most_shards(c, lagging));
 }
 
 void ap_shard_release(struct ap_shard *shard)

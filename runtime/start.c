@@ -27,8 +27,17 @@ static char start_stack[32768] __attribute__((aligned(64)));
 
 void ap_switch_off(void)
 {
+	if (ap_runtime.off)
+		return;
+	ap_runtime.clock_when_on = ap_runtime.clock_kind;
 	ap_runtime.off = true;
 	ap_runtime.clock_kind = AP_CLOCK_MONOTONIC; /* the hooks' rare way, which asks */
+}
+
+void ap_switch_on(void)
+{
+	ap_runtime.clock_kind = ap_runtime.clock_when_on;
+	ap_runtime.off = false;
 }
 
 /** ap_inert() - give up for good; the reason goes to the log. */
@@ -57,12 +66,13 @@ static void *map_wiped(size_t bytes)
 }
 
 #define CONTROL_BYTES 4096u /* the threads' controls come behind it */
+#define CTLS_BYTES (AP_MAX_THREADS * sizeof(struct ap_ctl))
 _Static_assert(sizeof(struct ap_control) <= CONTROL_BYTES, "the control has a page");
 
 /* Several threads may make the first calls of the process at one moment: one mapping stays. */
 static bool make_control(void)
 {
-	const size_t bytes = CONTROL_BYTES + AP_MAX_THREADS * sizeof(struct ap_ctl);
+	const size_t bytes = CONTROL_BYTES + CTLS_BYTES;
 	struct ap_control *none = NULL;
 	if (__atomic_load_n(&ap_runtime.control, __ATOMIC_ACQUIRE))
 		return true;
@@ -217,15 +227,29 @@ void ap_start_hide_parent(void)
 	ap_runtime.spool_base = NULL;
 }
 
+/* The thread that forked without handlers (_Fork, clone) points to a control that may be any one's of the parent.
+ * Should another thread be first to record here, no control of the child's may be at that place. */
+static bool find_ctls(struct ap_control *c, bool forked)
+{
+	if (forked && ap_gettid() != c->pid)
+		ap_runtime.ctls = map_wiped(CTLS_BYTES);
+	else
+		ap_runtime.ctls = (struct ap_ctl *)((char *)c + CONTROL_BYTES);
+	return ap_runtime.ctls != NULL;
+}
+
 static void start_body(void *argument)
 {
 	struct ap_control *c = ap_runtime.control;
 	const bool forked = ap_runtime.spool_pid != 0;
 	(void)argument;
 	c->pid = ap_getpid();
-	ap_runtime.ctls = (struct ap_ctl *)((char *)c + CONTROL_BYTES);
 	if (forked && !ap_runtime.settings.children) {
 		c->state = AP_STATE_OFF;
+		return;
+	}
+	if (!find_ctls(c, forked)) {
+		ap_inert("no memory for threads, profiling is off", -ENOMEM);
 		return;
 	}
 	if (!forked) {
@@ -285,8 +309,12 @@ bool ap_start(char *const *environment)
 	/* Hooks may run before the constructor: until the start has looked, the machine's counter is taken for good. */
 	if (ap_runtime.clock_kind == AP_CLOCK_NONE)
 		ap_runtime.clock_kind = AP_ARCH_CLOCK;
-	if (!libc_is_ours() || !make_control())
+	if (!libc_is_ours())
 		return false;
+	if (!make_control()) {
+		ap_switch_off(); /* else each call would ask for the memory again */
+		return false;
+	}
 	struct ap_control *c = ap_runtime.control;
 	if (!__atomic_compare_exchange_n(&c->state, &fresh, AP_STATE_STARTING, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {

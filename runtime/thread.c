@@ -138,45 +138,72 @@ bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most)
 	return true;
 }
 
-/* The sums of a record that is about to be used again live on in the header. */
-static void retire(struct ap_control *c, const struct ap_thread *thread)
+static struct ap_retired sum_with(const struct ap_retired *r, const struct ap_thread *thread)
 {
-	struct ap_spool_header *h = c->header;
-	h->retired_threads++;
-	h->retired_attempted += thread->folded + thread->torn;
-	h->retired_folded += thread->folded;
-	h->retired_torn += thread->torn;
-	h->retired_specials += thread->specials;
-	h->retired_unmatched_exits += thread->unmatched_exits;
-	h->retired_unclosed += thread->unclosed;
-	h->retired_resyncs += thread->resyncs;
-	h->retired_clamps += thread->clamps;
-	h->retired_beyond += thread->beyond;
-	h->retired_inherited += thread->inherited;
+	return (struct ap_retired){
+		.threads = r->threads + 1,
+		.attempted = r->attempted + thread->folded + thread->torn,
+		.folded = r->folded + thread->folded,
+		.torn = r->torn + thread->torn,
+		.specials = r->specials + thread->specials,
+		.unmatched_exits = r->unmatched_exits + thread->unmatched_exits,
+		.unclosed = r->unclosed + thread->unclosed,
+		.resyncs = r->resyncs + thread->resyncs,
+		.clamps = r->clamps + thread->clamps,
+		.beyond = r->beyond + thread->beyond,
+		.inherited = r->inherited + thread->inherited,
+	};
 }
 
-/* A record of an ended thread to use again, once there are many. Looks at a few, so its cost is bounded. */
-static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
+/* A record is about to be used again: its sums live on in the header. One store moves them there, whenever we die. */
+static void retire(struct ap_control *c, struct ap_thread *thread, uint32_t id)
+{
+	struct ap_spool_header *h = c->header;
+	const uint64_t other = ~h->retiring & 1;
+	h->retired[other] = sum_with(ap_retired_sums(h), thread);
+	__atomic_store_n(&h->retiring, ((uint64_t)id + 1) << 1 | other, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	for (size_t k = 0; k < sizeof(*thread) / 8; k++)
+		((uint64_t *)thread)[k] = 0;
+	__atomic_store_n(&h->retiring, other, __ATOMIC_RELEASE);
+}
+
+/* The next few records in turn, so that the cost of one look is bounded. Under the lock.
+ * @from: where this kind of search goes on
+ * Return: the first one that @fits, or NULL. */
+static struct ap_thread *search(struct ap_control *c, uint32_t *from,
+				bool (*fits)(const struct ap_thread *thread, uint32_t id,
+					     uint32_t *asked),
+				uint32_t *ret_id)
 {
 	const uint32_t n = __atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE);
-	struct ap_thread *found = NULL;
-	if (n < KEEP_RECORDS || !try_lock(c))
-		return NULL;
-	for (uint32_t i = 0; i < SCAN_STEP && !found; i++) {
-		const uint32_t id = c->thread_scan++ % n;
-		if (!((const ap_ref *)ap_at(c,
-					    c->header->thread_blocks))[id / AP_THREADS_PER_BLOCK])
-			continue;
-		struct ap_thread *thread = ap_thread_at(c, id);
-		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != AP_THREAD_ENDED ||
-		    thread->first_chunk)
-			continue;
-		retire(c, thread);
-		*ret_id = id;
-		found = thread;
-		for (size_t k = 0; k < sizeof(*thread) / 8; k++)
-			((uint64_t *)thread)[k] = 0;
+	for (uint32_t i = 0, asked = 0; i < SCAN_STEP && i < n && asked < ASK_STEP; i++) {
+		const uint32_t id = *from < n ? *from : 0;
+		*from = id + 1;
+		if (fits(ap_thread_at(c, id), id, &asked)) {
+			*ret_id = id;
+			return ap_thread_at(c, id);
+		}
 	}
+	return NULL;
+}
+
+static bool ended(const struct ap_thread *thread, uint32_t id, uint32_t *asked)
+{
+	(void)id;
+	(void)asked;
+	return __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == AP_THREAD_ENDED &&
+	       !thread->first_chunk;
+}
+
+/* A record of an ended thread to use again, once there are many. */
+static struct ap_thread *reuse_record(struct ap_control *c, uint32_t *ret_id)
+{
+	if (__atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE) < KEEP_RECORDS || !try_lock(c))
+		return NULL;
+	struct ap_thread *found = search(c, &c->search_ended, ended, ret_id);
+	if (found)
+		retire(c, found, *ret_id);
 	unlock(c);
 	return found;
 }
@@ -277,7 +304,7 @@ static void publish(struct ap_control *c, struct ap_ctl *ctl)
 	if (__atomic_load_n(&c->ending, __ATOMIC_SEQ_CST))
 		ctl->end = 0;
 	ap_self = ctl;
-	if (ap_runtime.key)
+	if (ap_runtime.key && ap_arch_libc_thread())
 		pthread_setspecific(ap_runtime.key - 1, ctl);
 }
 
@@ -309,7 +336,7 @@ static void read_alternate(struct ap_thread *thread)
 static bool is_number_of_storage(uint32_t tid)
 {
 	clockid_t clock;
-	return pthread_getcpuclockid(pthread_self(), &clock) == 0 &&
+	return ap_arch_libc_thread() && pthread_getcpuclockid(pthread_self(), &clock) == 0 &&
 	       clock == (clockid_t)(~tid << 3 | 6);
 }
 
@@ -391,38 +418,39 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl)
 	end_record(c, thread, ap_ticks());
 }
 
-/* Nobody has this number any more; who is of another process, but shares our memory, is there. */
-static bool gone(const struct ap_thread *thread)
+static bool records(const struct ap_thread *thread, const struct ap_ctl *ctl)
 {
-	return ap_sys2(SYS_tkill, thread->tid, 0) == -ESRCH;
+	return __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == AP_THREAD_LIVE &&
+	       __atomic_load_n(&ctl->thread, __ATOMIC_ACQUIRE) == thread;
+}
+
+/* Nobody has its number any more; who is of another process, but shares our memory, is there. Asked for once more
+ * after that: it may have released its record before it went. */
+static bool gone(const struct ap_thread *thread, uint32_t id, uint32_t *asked)
+{
+	const struct ap_ctl *ctl = &ap_runtime.ctls[id];
+	if (!records(thread, ctl) || !ctl->tid_tells_end)
+		return false;
+	++*asked;
+	return ap_sys2(SYS_tkill, thread->tid, 0) == -ESRCH && records(thread, ctl);
 }
 
 /* Under the lock nobody else claims it, and a thread that is gone does not release itself. */
 struct ap_ctl *ap_thread_claim_gone(struct ap_control *c, struct ap_thread **ret_thread)
 {
-	const uint32_t n = __atomic_load_n(&c->header->threads, __ATOMIC_ACQUIRE);
-	struct ap_ctl *found = NULL;
-	if (!n || !try_lock(c))
+	struct ap_ctl *ctl = NULL;
+	uint32_t id;
+	if (!try_lock(c))
 		return NULL;
-	for (uint32_t i = 0, asked = 0; i < SCAN_STEP && asked < ASK_STEP && !found; i++) {
-		const uint32_t id = c->thread_scan++ % n;
-		struct ap_ctl *ctl = &ap_runtime.ctls[id];
-		struct ap_thread *thread = ap_thread_at(c, id);
-		if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != AP_THREAD_LIVE ||
-		    !ctl->thread || !ctl->tid_tells_end)
-			continue;
-		asked++;
-		if (gone(thread))
-			found = ctl;
-	}
-	if (found) {
-		c->thread_scan = found->id; /* where the next who looks for a record finds it */
-		*ret_thread = found->thread;
-		found->end = 0;
-		found->thread = NULL;
+	*ret_thread = search(c, &c->search_gone, gone, &id);
+	if (*ret_thread) {
+		c->search_ended = id; /* where the next who looks for a record finds it */
+		ctl = &ap_runtime.ctls[id];
+		ctl->end = 0;
+		ctl->thread = NULL;
 	}
 	unlock(c);
-	return found;
+	return ctl;
 }
 
 void ap_thread_bury(struct ap_control *c, struct ap_thread *thread)

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 2u
+#define AP_SPOOL_VERSION 3u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -165,6 +165,21 @@ enum ap_limit_source {
 	AP_LIMIT_RLIMIT_AS = 2,
 };
 
+/** Records of ended threads that were used again: their sums live on here. */
+struct ap_retired {
+	uint64_t threads;
+	uint64_t attempted;
+	uint64_t folded;
+	uint64_t torn;
+	uint64_t specials;
+	uint64_t unmatched_exits;
+	uint64_t unclosed;
+	uint64_t resyncs;
+	uint64_t clamps;
+	uint64_t beyond;
+	uint64_t inherited;
+};
+
 struct ap_spool_header {
 	char magic[8];
 	uint32_t version;
@@ -232,18 +247,9 @@ struct ap_spool_header {
 		hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, and
 				    * the folds' own time a pair; 0 unknown */
 
-	/* Records of ended threads that were reused: their sums live on here. */
-	uint64_t retired_threads;
-	uint64_t retired_attempted;
-	uint64_t retired_folded;
-	uint64_t retired_torn;
-	uint64_t retired_specials;
-	uint64_t retired_unmatched_exits;
-	uint64_t retired_unclosed;
-	uint64_t retired_resyncs;
-	uint64_t retired_clamps;
-	uint64_t retired_beyond;
-	uint64_t retired_inherited;
+	struct ap_retired retired[2]; /* [retiring & 1] is valid */
+	uint64_t
+		retiring; /* thread id + 1 of a record that is in the sums and not yet cleared : 63 | choice : 1 */
 
 	/* Counts of ids handed out; ids below AP_ID_FIRST included for functions and nodes. */
 	uint32_t functions;
@@ -273,6 +279,12 @@ struct ap_spool_header {
 		folds_resumed; /* that somebody had left in the middle: each may have counted a step twice */
 	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
 };
+
+/** ap_retired_sums() - the valid ones. A copy of the header that is being written may have any choice: both are sums. */
+static inline const struct ap_retired *ap_retired_sums(const struct ap_spool_header *header)
+{
+	return &header->retired[header->retiring & 1];
+}
 
 enum ap_spool_flags {
 	AP_SPOOL_FORKED = 1u << 0,	 /* this process was forked by a profiled one */
@@ -501,7 +513,7 @@ struct ap_hist_dir {
 
 /** A set of counters that one thread at a time writes. */
 struct ap_shard {
-	uint32_t owner; /* tid of the thread that folds into it; 0 free */
+	uint32_t owner; /* thread id + 1 that folds into it; 0 free */
 	uint32_t index;
 	uint64_t folds;
 	ap_ref node_stat_blocks; /* AP_NODE_STAT_BLOCKS refs -> struct ap_node_stat[AP_STATS_PER_BLOCK] */
@@ -509,7 +521,8 @@ struct ap_shard {
 	ap_ref cache;		     /* runtime's own: recently used paths; readers ignore it */
 	ap_ref stack;		     /* runtime's own: stack of the fold; readers ignore it */
 	uint32_t thread;	     /* thread id + 1 whose events are being folded; 0 none */
-	uint32_t reserved[7];
+	uint32_t cache_epoch;	     /* runtime's own: unloads that the cache knows of */
+	uint32_t reserved[6];
 };
 
 _Static_assert(sizeof(struct ap_spool_header) <= 4096, "the header is the first page");

@@ -19,6 +19,12 @@ static inline uint64_t ap_arch_ticks(void)
 }
 
 /* An exclusive pair is broken by any exception in between, so the loop is one step to a handler. */
+/* Nothing tells. */
+static inline bool ap_arch_libc_thread(void)
+{
+	return true;
+}
+
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 {
 	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);
@@ -74,7 +80,8 @@ static inline uint64_t ap_arch_clock_hz(void)
 /* glibc mangles sp with the pointer guard of a private symbol that is not readable from outside. */
 static inline uint64_t ap_arch_jmpbuf_sp(const void *jmpbuf)
 {
-	return jmpbuf ? 0 : 0;
+	(void)jmpbuf;
+	return 0;
 }
 
 #endif

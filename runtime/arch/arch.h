@@ -8,6 +8,8 @@
  *  ap_arch_stack_pointer()  of the calling function
  *  ap_arch_caller_sp()      its caller's, at the call
  *  ap_arch_call_on_stack()  call a function with another stack
+ *  ap_arch_libc_thread()    has the calling thread a descriptor of libc's? A bare clone with thread-local storage of
+ *                           its own need not: pthread functions would touch whatever lies there
  *  ap_arch_syscall()        raw system call
  *  ap_arch_clock_fixed()    does the time stamp run at one rate always?
  *  ap_arch_clock_hz()       its rate where the machine tells, else 0

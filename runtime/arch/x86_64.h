@@ -37,6 +37,14 @@ static inline uint64_t ap_arch_event_time(uint64_t stack_pointer)
 }
 #endif
 
+/* glibc's descriptor begins as the ABI has it, with its own address, and has it again (nptl: tcbhead_t.self). */
+static inline bool ap_arch_libc_thread(void)
+{
+	uint64_t self, pointer;
+	__asm__("movq %%fs:0, %0\n\tmovq %%fs:16, %1" : "=&r"(pointer), "=r"(self));
+	return self && self == pointer;
+}
+
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 {
 	uint64_t old = 16;

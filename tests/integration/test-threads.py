@@ -57,6 +57,16 @@ def alive():
     assert report.quality["memory_used_bytes"] < 16 << 20, report.quality["memory_used_bytes"]
 
 
+@ap.case("20,000 short threads while 1,100 wait: records are used again")
+def beside_waiting():
+    r = ap.run_twice([ap.build("alive", ["alive.c"], ["-O1"]), "1100", "20000"])
+    if r.status == 77:
+        raise ap.Skip("this machine does not allow so many threads")
+    report = r.assert_counts(r.report()).assert_sane()
+    assert report.process["threads_created"] == 21100, report.process
+    assert report.quality["memory_used_bytes"] < 5 << 20, report.quality["memory_used_bytes"]
+
+
 @ap.case("self times of a thread are no more than its life")
 def within_life():
     report, _ = exact("together", 8)

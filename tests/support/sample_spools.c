@@ -167,8 +167,8 @@ static struct ap_builder *degraded(void)
 	ap_builder_folded(b, thread, 28, 2);
 	b->hdr->degraded = AP_DEGRADED_COARSE_HIST | AP_DEGRADED_PATHS_JOINED;
 	b->hdr->dropped[AP_DROP_NO_MEMORY] = 7;
-	b->hdr->retired_threads = 1;
-	b->hdr->retired_attempted = b->hdr->retired_specials = 4;
+	b->hdr->retired[0].threads = 1;
+	b->hdr->retired[0].attempted = b->hdr->retired[0].specials = 4;
 	b->hdr->clock_kind = AP_CLOCK_TSC;
 	b->hdr->flags = AP_SPOOL_FROZEN | AP_SPOOL_SIGNALS_OPEN;
 	b->hdr->inert_reason = 12;

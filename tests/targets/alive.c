@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* alive N - N threads that are all alive at one time, on stacks as small as they may be; each calls before and after
- * all have come. Status 77: the machine does not let us. */
+/* alive N [M] - N threads that are all alive at one time, on stacks as small as they may be; each calls before and after
+ * all have come. M more come and go meanwhile, one after the other. Status 77: the machine does not let us. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,6 +31,21 @@ static void *life(void *unused)
 	return NULL;
 }
 
+static void *brief(void *unused)
+{
+	middle();
+	return unused;
+}
+
+static UNTRACED void come_and_go(size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		pthread_t thread;
+		if (pthread_create(&thread, NULL, brief, NULL) || pthread_join(thread, NULL))
+			_Exit(77);
+	}
+}
+
 /* One mapping for all stacks: a machine has a limit of mappings too. */
 int main(int argc, char **argv)
 {
@@ -46,11 +61,14 @@ int main(int argc, char **argv)
 		if (pthread_create(&threads[i], &attributes, life, NULL))
 			_Exit(77);
 	}
+	const size_t m = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+	come_and_go(m);
 	pthread_barrier_wait(&all_there);
 	for (size_t i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	SAY_CALLS("life", n);
-	SAY_CALLS("middle", 2 * n);
-	SAY_CALLS("leaf", 2 * n);
+	SAY_CALLS("brief", m);
+	SAY_CALLS("middle", 2 * n + m);
+	SAY_CALLS("leaf", 2 * n + m);
 	return 0;
 }

@@ -233,9 +233,9 @@ START_TEST(the_identity_holds_for_a_true_spool)
 	b->hdr->dropped[AP_DROP_NO_MEMORY] = 100;
 	b->hdr->dropped[AP_DROP_NESTED] = 10;
 	b->hdr->dropped[AP_DROP_EARLY] = 1;
-	b->hdr->retired_attempted = 6;
-	b->hdr->retired_specials = 5;
-	b->hdr->retired_torn = 1;
+	b->hdr->retired[0].attempted = 6;
+	b->hdr->retired[0].specials = 5;
+	b->hdr->retired[0].torn = 1;
 
 	const struct ap_profile *m = read_it();
 	ck_assert_uint_eq(m->quality.attempted, 12 + 5 + 3 + 111 + 6);
@@ -248,6 +248,33 @@ START_TEST(the_identity_holds_for_a_true_spool)
 	ck_assert_uint_eq(m->quality.unmatched_exits, 2);
 	ck_assert_uint_eq(m->quality.unclosed_frames, 1);
 	ck_assert_uint_eq(m->quality.in_doubt, 0);
+	ck_assert(m->quality.identity_holds);
+}
+END_TEST
+
+START_TEST(a_record_that_is_being_retired_counts_once)
+{
+	add_true_identity();
+	struct ap_thread *t = ap_builder_thread_at(b, 0);
+	t->torn = 3;
+	t->specials = 4;
+	t->folded += 4;
+	const uint64_t attempted = read_it()->quality.attempted;
+
+	/* Its sums are in the other copy, and it has been cleared, as far as its specials. */
+	b->hdr->retired[1] = b->hdr->retired[0];
+	b->hdr->retired[1].threads++;
+	b->hdr->retired[1].attempted += t->folded + t->torn;
+	b->hdr->retired[1].torn += t->torn;
+	b->hdr->retired[1].specials += t->specials;
+	t->torn = 0;
+	b->hdr->retiring = 1 << 1 | 1;
+
+	const struct ap_profile *m = read_it();
+	ck_assert_uint_eq(m->threads_n, 0);
+	ck_assert_uint_eq(m->processes[0].threads, 1);
+	ck_assert_uint_eq(m->quality.attempted, attempted);
+	ck_assert_uint_eq(m->quality.specials, 4);
 	ck_assert(m->quality.identity_holds);
 }
 END_TEST
@@ -274,7 +301,7 @@ static void add_a_special(void)
 
 static void add_an_unmatched_exit(void)
 {
-	b->hdr->retired_unmatched_exits++;
+	b->hdr->retired[0].unmatched_exits++;
 }
 
 static void add_an_unclosed_frame(void)
@@ -284,7 +311,7 @@ static void add_an_unclosed_frame(void)
 
 static void retire_an_event(void)
 {
-	b->hdr->retired_attempted++;
+	b->hdr->retired[0].attempted++;
 }
 
 static void add_a_beyond(void)
@@ -334,6 +361,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(sums, setup, teardown);
 	tcase_add_test(sums, an_empty_spool_is_an_empty_profile);
+	tcase_add_test(sums, a_record_that_is_being_retired_counts_once);
 	tcase_add_test(sums, counters_are_summed_over_shards_by_node_and_by_function);
 	tcase_add_test(sums, histograms_of_leaf_and_other_calls_are_joined_and_read_once);
 	tcase_add_test(sums, categories_are_exact);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* confined HOW - warms up, then lets the kernel kill it for any system call but read, write, exit and rt_sigreturn
  * (raw: the filter is set by syscall(), which nobody can see, and allows what the library needs to stay alive);
- * calls on, and ends by a raw exit. */
+ * calls on, and ends by a raw exit. Or a child does, which has called nothing before:
+ *   child:   the filter comes into force
+ *   refused: the kernel does not take it, and the child is as free as before */
 #define _GNU_SOURCE
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -57,6 +60,33 @@ static UNTRACED void confine(const unsigned *list, size_t n, int through_libc)
 	}
 }
 
+static UNTRACED void child(int confined)
+{
+	const struct sock_fprog none = {0, NULL};
+	if (confined)
+		confine(strict, sizeof(strict) / sizeof(strict[0]), 1);
+	else if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &none))
+		_exit(4);
+	for (unsigned long i = 0; i < AFTER; i++)
+		after();
+	if (confined)
+		syscall(SYS_exit_group, 3);
+	_exit(3);
+}
+
+static UNTRACED int in_child(int confined)
+{
+	int status = -1;
+	const pid_t pid = fork();
+	if (pid == 0)
+		child(confined);
+	waitpid(pid, &status, 0);
+	printf("status %d\n", status);
+	if (!confined)
+		SAY_CALLS("after", AFTER);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const int through_libc = argc < 2 || strcmp(argv[1], "raw") != 0;
@@ -68,6 +98,8 @@ int main(int argc, char **argv)
 	if (!through_libc)
 		SAY_CALLS("after", AFTER);
 	fflush(stdout);
+	if (argc > 1 && (argv[1][0] == 'c' || strcmp(argv[1], "refused") == 0))
+		return in_child(argv[1][0] == 'c');
 	if (through_libc)
 		confine(strict, sizeof(strict) / sizeof(strict[0]), 1);
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_clone own|borrowed N - N threads made by clone(), without pthread_create(), ended by the bare system call:
+/* raw_clone own|bare|borrowed N - N threads made by clone(), without pthread_create(), ended by the bare system call:
  *   own:      with thread-local storage of their own, four at a time
+ *   bare:     the same, but libc's descriptor of a thread is not filled in
  *   borrowed: with their maker's, which waits meanwhile */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -46,9 +47,11 @@ static UNTRACED int start(void *unused)
 }
 
 /* The descriptor begins with a pointer to itself, and has another one, and guards, at fixed places. */
-static UNTRACED void *new_tls(void)
+static UNTRACED void *new_tls(int bare)
 {
 	char *tls = _dl_allocate_tls(NULL);
+	if (bare)
+		return tls;
 #if defined(__x86_64__)
 	uintptr_t guard;
 	memcpy(tls, &(void *){tls}, sizeof(void *));
@@ -68,7 +71,7 @@ static UNTRACED void wait_for(int *tid)
 		syscall(SYS_futex, tid, FUTEX_WAIT, now, NULL, NULL, 0);
 }
 
-static APART void run(int n, int own)
+static APART void run(int n, int own, int bare)
 {
 	static int tids[AT_A_TIME];
 	static char *stacks[AT_A_TIME];
@@ -78,7 +81,7 @@ static APART void run(int n, int own)
 			stacks[i] = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
 					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 		if (clone(start, stacks[i] + STACK, FLAGS | (own ? CLONE_SETTLS : 0), NULL, NULL,
-			  own ? new_tls() : NULL, &tids[i]) < 0)
+			  own ? new_tls(bare) : NULL, &tids[i]) < 0)
 			abort();
 		if (!own)
 			wait_for(&tids[i]);
@@ -93,7 +96,7 @@ int main(int argc, char **argv)
 		return 2;
 	const int n = atoi(argv[2]) / AT_A_TIME * AT_A_TIME;
 	for (int i = 0; i < n; i += AT_A_TIME)
-		run(AT_A_TIME, argv[1][0] == 'o');
+		run(AT_A_TIME, strcmp(argv[1], "borrowed") != 0, strcmp(argv[1], "bare") == 0);
 	work();
 	SAY_CALLS("main", 1);
 	SAY_CALLS("run", n / AT_A_TIME);
