@@ -22,6 +22,7 @@
 	X(int, execve, (const char *, char *const[], char *const[]))                               \
 	X(int, execvpe, (const char *, char *const[], char *const[]))                              \
 	X(int, fexecve, (int, char *const[], char *const[]))                                       \
+	X(int, execveat, (int, const char *, char *const[], char *const[], int))                   \
 	X(void, longjmp, (jmp_buf, int))                                                           \
 	X(void, siglongjmp, (sigjmp_buf, int))                                                     \
 	X(void, __longjmp_chk, (jmp_buf, int))                                                     \

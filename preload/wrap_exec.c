@@ -45,6 +45,13 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 	return done(AP_REAL(fexecve)(fd, argv, envp));
 }
 
+EXPORT int execveat(int directory, const char *path, char *const argv[], char *const envp[],
+		    int flags)
+{
+	ap_end_exec(true);
+	return done(AP_REAL(execveat)(directory, path, argv, envp, flags));
+}
+
 /* Arguments up to and with the NULL. */
 static size_t count(va_list list)
 {

@@ -84,6 +84,11 @@ static void by_fexecve(void)
 	fexecve(open(program, O_RDONLY | O_CLOEXEC), given_argv, given);
 }
 
+static void by_execveat(void)
+{
+	execveat(AT_FDCWD, program, given_argv, given, 0);
+}
+
 static void by_clearenv(void)
 {
 	clearenv();
@@ -127,6 +132,7 @@ static const struct {
 	{"execve, none", by_execve_none},
 	{"execvpe, given", by_execvpe},
 	{"fexecve, given", by_fexecve},
+	{"execveat, given", by_execveat},
 	{"posix_spawnp, given", by_posix_spawnp},
 	{"execv after clearenv", by_clearenv},
 };
@@ -151,6 +157,7 @@ int main(int argc, char **argv)
 	SAY_CALLS("main", 1);
 	SAY_CALLS("by_execl", 1);
 	SAY_CALLS("by_fexecve", 1);
+	SAY_CALLS("by_execveat", 1);
 	SAY_CALLS("by_popen", 1);
 	SAY_CALLS("reap_and_end", 2);
 	return 0;

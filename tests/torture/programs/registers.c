@@ -184,6 +184,8 @@ static UNTRACED void call_execs(void)
 			 call("execvp", (void *)execvp, ENOENT, 2, path, argv) +
 			 call("execvpe", (void *)execvpe, ENOENT, 3, path, argv, envp) +
 			 call("fexecve", (void *)fexecve, EBADF, 3, (uintptr_t)555, argv, envp) +
+			 call("execveat", (void *)execveat, ENOENT, 5, (uintptr_t)-100, path, argv,
+			      envp, (uintptr_t)0) +
 			 call("execl", (void *)execl, ENOENT, 5, path, x, y, x, (uintptr_t)0) +
 			 call("execlp", (void *)execlp, ENOENT, 5, path, x, y, x, (uintptr_t)0) +
 			 call("execle", (void *)execle, ENOENT, 5, path, x, y, (uintptr_t)0, envp);
