@@ -444,7 +444,6 @@ struct ap_ctl *ap_thread_claim_gone(struct ap_control *c, struct ap_thread **ret
 		return NULL;
 	*ret_thread = search(c, &c->search_gone, gone, &id);
 	if (*ret_thread) {
-		c->search_ended = id; /* where the next who looks for a record finds it */
 		ctl = &ap_runtime.ctls[id];
 		ctl->end = 0;
 		ctl->thread = NULL;
