@@ -222,9 +222,6 @@ int ap_attend(const char *spool, pid_t pid, const struct ap_profile_wishes *wish
 	if (r == 0) {
 		report_end(&a, attend_life(&a));
 	}
-	if (a.pidfd >= 0) {
-		close(a.pidfd);
-	}
-	ap_page_close(a.page);
+	/* Page and descriptor stay until we end, which is soon: the lifeline's thread looks at them. */
 	return r;
 }
