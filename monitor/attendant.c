@@ -174,7 +174,8 @@ static void settle(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int resource = 0; resource < (int)RLIM_NLIMITS; resource++) {
 		if (getrlimit(resource, &most) == 0) {
-			most.rlim_cur = most.rlim_max;
+			/* Should we crash, no core of ours is left in the program's directory. */
+			most.rlim_cur = resource == RLIMIT_CORE ? 0 : most.rlim_max;
 			(void)setrlimit(resource, &most);
 		}
 	}
