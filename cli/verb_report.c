@@ -12,7 +12,7 @@
 struct values {
 	const char *dir, *debug_dir, *output, *callers, *callees;
 	unsigned sort, top, tree;
-	bool json, threads, debuginfod, remove, merge;
+	bool json, exclude, threads, debuginfod, remove, merge;
 };
 
 /* In the order of enum ap_report_sort. */
@@ -35,6 +35,8 @@ static const struct ap_option options[] = {
 	 NULL},
 	{"callees", 0, AP_OPTION_TEXT, AT(callees), "FUNCTION", "only what a function calls", NULL},
 	{"tree", 0, AP_OPTION_NUMBER, AT(tree), "DEPTH", "the call tree down to a depth", NULL},
+	{"exclude-flags", 0, AP_OPTION_FLAG, AT(exclude), NULL,
+	 "only gcc's flag to leave out what costs too much", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
 	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
 	 NULL},
@@ -63,9 +65,10 @@ static struct ap_render make_render(const struct values *values, const char *spo
 				.tree_depth = values->tree,
 				.color = !to_file && ap_render_color(),
 			},
-		.writer = values->json ? &ap_writer_json
-			  : by_name    ? by_name
-				       : &ap_writer_text,
+		.writer = values->exclude ? &ap_writer_exclude
+			  : values->json  ? &ap_writer_json
+			  : by_name	  ? by_name
+					  : &ap_writer_text,
 	};
 }
 
@@ -160,7 +163,7 @@ static int report_each(const struct values *values, const struct ap_store *store
 	int worst = 0;
 
 	for (size_t i = 0; i < store->n; i++) {
-		if (store->n > 1 && !values->json && !values->output) {
+		if (store->n > 1 && !values->json && !values->exclude && !values->output) {
 			print_header(&store->entries[i], i == 0);
 		}
 		const int r = report_one(values, &store->entries[i]);

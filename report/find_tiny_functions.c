@@ -6,8 +6,8 @@
  * the other figures truer. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "report/exclude.h"
 #include "report/figures.h"
 #include "report/findings.h"
 #include "report/units.h"
@@ -15,51 +15,8 @@
 #define THRESHOLD_PCT 10.0
 #define NAMED 8 /* in the recommendation */
 
-struct tiny {
-	uint32_t functions[NAMED];
-	size_t n;	/* all of them */
-	uint64_t calls; /* of all */
-};
-
-static bool is_tiny(const struct ap_report *report, uint32_t f)
-{
-	const struct ap_profile_function *function = &report->profile->functions[f];
-
-	return ap_figure_listed(report, f) && function->calls &&
-	       ap_figure_avg_self_ns(function) < report->profile->quality.hook_ns;
-}
-
-static void collect(const struct ap_report *report, const struct ap_figure_ordered *by_calls,
-		    struct tiny *tiny)
-{
-	for (size_t i = 0; i < by_calls->n; i++) {
-		const uint32_t f = by_calls->functions[i];
-		if (!is_tiny(report, f))
-			continue;
-		if (tiny->n < NAMED)
-			tiny->functions[tiny->n] = f;
-		tiny->n++;
-		tiny->calls += report->profile->functions[f].calls;
-	}
-}
-
-/* What the compiler's list takes: names without parameters, commas escaped. */
-static void put_excluded(FILE *out, const struct ap_report *report, const struct tiny *tiny)
-{
-	for (size_t i = 0; i < tiny->n && i < NAMED; i++) {
-		const char *name = report->symbols[tiny->functions[i]].name;
-		const size_t bytes = strcspn(name, "(");
-		if (i)
-			putc(',', out);
-		for (size_t k = 0; k < (bytes ? bytes : strlen(name)); k++) {
-			if (name[k] == ',')
-				putc('\\', out);
-			putc(name[k], out);
-		}
-	}
-}
-
-static char *excluded(const struct ap_report *report, const struct tiny *tiny)
+/* Return: new; NULL for want of memory. */
+static char *names_of(const struct ap_report *report, const struct ap_excluded *tiny)
 {
 	char *names = NULL;
 	size_t size;
@@ -67,20 +24,38 @@ static char *excluded(const struct ap_report *report, const struct tiny *tiny)
 
 	if (!out)
 		return NULL;
-	put_excluded(out, report, tiny);
-	if (fclose(out)) {
+	const int r = ap_exclude_names(out, report, tiny, NAMED, NULL);
+	if (fclose(out) || r < 0) {
 		free(names);
 		return NULL;
 	}
 	return names;
 }
 
-static void found(const struct ap_report *report, struct ap_findings *all, const struct tiny *tiny,
-		  double share)
+static void recommend(const struct ap_report *report, struct ap_findings *all,
+		      struct ap_finding *finding, const struct ap_excluded *tiny, const char *names)
+{
+	const struct ap_symbol *first = &report->symbols[tiny->functions[0]];
+
+	if (*names)
+		ap_finding_recommend(
+			all, finding,
+			"Leave them out, %s%s first: build with "
+			"-finstrument-functions-exclude-function-list=%s (gcc; it takes parts of "
+			"names), or mark them __attribute__((no_instrument_function)).",
+			first->name, ap_finding_place(first).text, names);
+	else
+		ap_finding_recommend(all, finding,
+				     "Leave them out, %s%s first: mark them "
+				     "__attribute__((no_instrument_function)).",
+				     first->name, ap_finding_place(first).text);
+}
+
+static void found(const struct ap_report *report, struct ap_findings *all,
+		  const struct ap_excluded *tiny, double share)
 {
 	const double hook_ns = report->profile->quality.hook_ns;
-	const struct ap_symbol *first = &report->symbols[tiny->functions[0]];
-	char *names = excluded(report, tiny);
+	char *names = names_of(report, tiny);
 
 	if (!names) {
 		all->error = -ENOMEM;
@@ -102,12 +77,7 @@ static void found(const struct ap_report *report, struct ap_findings *all, const
 				    ap_human_count(function->calls).text,
 				    ap_human_ns(ap_figure_avg_self_ns(function)).text);
 	}
-	ap_finding_recommend(
-		all, finding,
-		"Leave them out, %s%s first: build with "
-		"-finstrument-functions-exclude-function-list=%s (gcc; it takes parts of "
-		"names), or mark them __attribute__((no_instrument_function)).",
-		first->name, ap_finding_place(first).text, names);
+	recommend(report, all, finding, tiny, names);
 	free(names);
 }
 
@@ -116,17 +86,15 @@ void ap_find_tiny_functions(const struct ap_report *report, struct ap_findings *
 	const struct ap_profile *profile = report->profile;
 	const uint64_t run_ns =
 		profile->process.cpu_ns ? profile->process.cpu_ns : ap_figure_self_sum(report);
-	struct ap_figure_ordered by_calls;
-	struct tiny tiny = {.n = 0};
+	struct ap_excluded tiny;
 
-	if (ap_figure_order(report, AP_SORT_CALLS, &by_calls)) {
+	if (ap_exclude_find(report, &tiny)) {
 		all->error = -ENOMEM;
 		return;
 	}
-	collect(report, &by_calls, &tiny);
-	free(by_calls.functions);
 	const double share =
 		ap_figure_share((double)tiny.calls * profile->quality.hook_ns, (double)run_ns);
 	if (tiny.n && share > THRESHOLD_PCT)
 		found(report, all, &tiny, share);
+	free(tiny.functions);
 }

@@ -62,12 +62,14 @@ struct ap_report *ap_report_free(struct ap_report *report);
 
 /** A writer: one file format. Return: 0, or a negative errno of the stream. */
 struct ap_writer {
-	const char *extension; /* ".txt", ".json" */
+	const char *extension; /* ".txt", ".json"; NULL: no file is written so */
 	int (*write)(const struct ap_report *report, const struct ap_report_options *options,
 		     FILE *out);
 };
 /** ap_writer_for() - by the extension of @path; NULL when no writer knows it. */
 const struct ap_writer *ap_writer_for(const char *path);
 extern const struct ap_writer ap_writer_text, ap_writer_json;
+/** The flag that keeps gcc from instrumenting functions that do less than their hooks; nothing when there are none. */
+extern const struct ap_writer ap_writer_exclude;
 
 #endif

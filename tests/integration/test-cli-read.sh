@@ -117,6 +117,18 @@ check 'and a log that is too large' same "$("$autoprof" gc)" "removed $spools/lo
 check 'without spools report says so' has "$("$autoprof" report 2>&1)" "^autoprof: no spool in '$spools'$"
 check 'gc of no directory is fine' same "$(status "$autoprof" gc --dir=none)" 0
 
+printf '%s\n' '#define APART __attribute__((noinline))' 'static volatile unsigned long sink;' \
+  'APART int get(int x) { return x + 1; }' \
+  'APART int work(int n) { for (int i = 0; i < 20000; i++) sink++; return n; }' \
+  'int main(void) { for (int i = 0; i < 100000; i++) sink += (unsigned long)get(i);' \
+  '  for (int i = 0; i < 200; i++) sink += (unsigned long)work(i); return 0; }' >tiny.c
+gcc -O1 -finstrument-functions tiny.c -o tiny && AUTOPROF_OPTIONS=report=none LD_PRELOAD=$library ./tiny
+flag=$("$autoprof" report --exclude-flags "$(echo "$spools"/*.spool)")
+check 'the flag for tiny functions names them only' same "$flag" '-finstrument-functions-exclude-function-list=get'
+gcc -O1 -finstrument-functions "$flag" tiny.c -o tiny && AUTOPROF_OPTIONS=output=tiny.json LD_PRELOAD=$library ./tiny
+check 'built with it they are not recorded' hasnt "$(cat tiny.json)" '"name": *"get"'
+check 'the others are' has "$(cat tiny.json)" '"name": *"work"'
+
 check 'flags are for gcc' has "$("$autoprof" flags)" '^-finstrument-functions -g'
 check 'or clang' has "$("$autoprof" flags clang --exclude)" '^-finstrument-functions-after-inlining -g'
 check 'or nobody else' same "$(status "$autoprof" flags tcc)" 2

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* report/exclude.c - see exclude.h.
+ *
+ * What gcc compares with (seen with gcc 12): the qualified name with template arguments, without type and parameters;
+ * "{anonymous}" where demanglers write "(anonymous namespace)"; types in words of its own ("long unsigned int"). */
+#include "report/exclude.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/figures.h"
+
+#define NAME_BYTES 512
+#define ANONYMOUS "(anonymous namespace)"
+
+static bool is_tiny(const struct ap_report *report, uint32_t f)
+{
+	const struct ap_profile_function *function = &report->profile->functions[f];
+
+	return ap_figure_listed(report, f) && function->calls &&
+	       ap_figure_avg_self_ns(function) < report->profile->quality.hook_ns;
+}
+
+int ap_exclude_find(const struct ap_report *report, struct ap_excluded *ret)
+{
+	struct ap_figure_ordered by_calls;
+
+	*ret = (struct ap_excluded){.n = 0};
+	if (ap_figure_order(report, AP_SORT_CALLS, &by_calls))
+		return -ENOMEM;
+	ret->functions = by_calls.functions;
+	for (size_t i = 0; i < by_calls.n; i++) {
+		const uint32_t f = by_calls.functions[i];
+		if (is_tiny(report, f)) {
+			ret->functions[ret->n++] = f; /* never behind i */
+			ret->calls += report->profile->functions[f].calls;
+		}
+	}
+	return 0;
+}
+
+/* Behind the bracket that belongs to the one at @open. */
+static const char *behind_bracket(const char *open)
+{
+	int depth = 0;
+
+	for (const char *at = open; *at; at++) {
+		depth += *at == '(' || *at == '<';
+		depth -= *at == ')' || (*at == '>' && at > open && at[-1] != '-');
+		if (depth == 0)
+			return at + 1;
+	}
+	return open + strlen(open);
+}
+
+/* The parts of a name outside of all brackets: where it begins, behind a type, where its last component
+ * does, and where the parameters do. */
+struct parts {
+	const char *begin, *last, *end;
+};
+
+static struct parts take_apart(const char *name)
+{
+	struct parts parts = {name, name, NULL};
+	const char *at = name;
+
+	while (*at) {
+		if (strncmp(at, ANONYMOUS, strlen(ANONYMOUS)) == 0) {
+			at += strlen(ANONYMOUS);
+		} else if (*at == '(' || *at == '<') {
+			const char *behind = behind_bracket(at);
+			if (*at == '(' && strncmp(behind, "::", 2) != 0) {
+				parts.end = at;
+				return parts;
+			}
+			at = behind;
+		} else if (*at == ' ') {
+			parts.begin = parts.last = ++at;
+		} else if (strncmp(at, "::", 2) == 0) {
+			parts.last = at += 2;
+		} else {
+			at++;
+		}
+	}
+	parts.end = at;
+	return parts;
+}
+
+static const char *find_in(const char *from, const char *to, char wanted)
+{
+	const char *found = memchr(from, wanted, (size_t)(to - from));
+	return found ? found : to;
+}
+
+static bool put(char *ret, size_t size, const char *prefix, const char *from, const char *to)
+{
+	const int n = snprintf(ret, size, "%s%.*s", prefix, (int)(to - from), from);
+	return n > 0 && (size_t)n < size;
+}
+
+/* Nothing that a shell or a make takes for something else. */
+static bool is_plain(const char *pattern)
+{
+	for (; *pattern; pattern++) {
+		if (!isalnum((unsigned char)*pattern) && !strchr("_:~.", *pattern))
+			return false;
+	}
+	return true;
+}
+
+/* Without template arguments, which gcc writes in its own way; a scope that has some, or is local to a function, or has
+ * no name, is left out too. */
+bool ap_exclude_pattern(const char *name, char *ret, size_t size)
+{
+	const struct parts parts = take_apart(name);
+	const char *end = find_in(parts.last, parts.end, '<');
+	const bool scope_is_plain = find_in(parts.begin, parts.last, '<') == parts.last &&
+				    find_in(parts.begin, parts.last, '(') == parts.last;
+
+	if (strchr(name, '{') || strstr(name, "operator") || end == parts.last)
+		return false;
+	return put(ret, size, scope_is_plain ? "" : "::", scope_is_plain ? parts.begin : parts.last,
+		   end) &&
+	       is_plain(ret);
+}
+
+/* May it stand in the list? Not when it is a part of the name of one that stays. */
+static bool is_clear(const struct ap_report *report, const char *pattern)
+{
+	for (size_t i = 0; i < report->order_n; i++) {
+		const uint32_t f = report->order[i];
+		if (!is_tiny(report, f) && strstr(report->symbols[f].name, pattern))
+			return false;
+	}
+	return true;
+}
+
+int ap_exclude_names(FILE *out, const struct ap_report *report, const struct ap_excluded *excluded,
+		     size_t most, size_t *ret_n)
+{
+	char pattern[NAME_BYTES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < excluded->n && n < most; i++) {
+		const struct ap_symbol *symbol = &report->symbols[excluded->functions[i]];
+		if (symbol->guessed ||
+		    !ap_exclude_pattern(symbol->name, pattern, sizeof(pattern)) ||
+		    !is_clear(report, pattern))
+			continue;
+		if (n++)
+			putc(',', out);
+		fputs(pattern, out);
+	}
+	if (ret_n)
+		*ret_n = n;
+	return ferror(out) ? -EIO : 0;
+}

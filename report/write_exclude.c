@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* report/write_exclude.c - the flag for the compiler that leaves out what costs more to record than it does, and nothing
+ * else: for `$(autoprof report --exclude-flags)` in a build. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "report/exclude.h"
+
+#define MOST_NAMES 100 /* the most called; a command has a length */
+
+static int write_names(const struct ap_report *report, const struct ap_excluded *excluded,
+		       FILE *out)
+{
+	char *names = NULL;
+	size_t size, n = 0;
+	FILE *text = open_memstream(&names, &size);
+
+	if (!text)
+		return -ENOMEM;
+	int r = ap_exclude_names(text, report, excluded, MOST_NAMES, &n);
+	if (fclose(text))
+		r = -ENOMEM;
+	if (r == 0 && n)
+		fprintf(out, "-finstrument-functions-exclude-function-list=%s\n", names);
+	free(names);
+	return r < 0 ? r : ferror(out) ? -EIO : 0;
+}
+
+static int write_exclude(const struct ap_report *report, const struct ap_report_options *options,
+			 FILE *out)
+{
+	struct ap_excluded excluded;
+
+	(void)options;
+	int r = ap_exclude_find(report, &excluded);
+	if (r == 0)
+		r = write_names(report, &excluded, out);
+	free(excluded.functions);
+	return r;
+}
+
+const struct ap_writer ap_writer_exclude = {.extension = NULL, .write = write_exclude};
