@@ -11,7 +11,6 @@
 #define BUCKETS_LOG2 14
 #define GRANULE_SHIFT 16
 #define LOCK_TRIES 1000
-#define FLUSH_TRIES 100
 
 __thread uint32_t ap_fiber_now;
 
@@ -191,8 +190,7 @@ static void settle(const struct ap_control *c)
 {
 	if (__atomic_load_n(&c->header->threads, __ATOMIC_RELAXED) < 2)
 		return;
-	for (int i = 0; i < FLUSH_TRIES && !ap_flush(false); i++)
-		ap_sys0(SYS_sched_yield);
+	ap_flush_patiently();
 }
 
 void ap_fiber_switch(uint32_t id)

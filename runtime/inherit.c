@@ -5,11 +5,9 @@
  * copied while the fork is prepared, into memory that the fork copies too. Deeper frames than fit are left out:
  * their exits are unmatched. */
 #include "runtime/runtime.h"
-#include "runtime/sys.h"
 
 #define COPIES 4u /* threads that fork at one time; further ones' children begin with "(forked)" */
 #define COPIED_FRAMES 512u
-#define FLUSH_TRIES 100
 
 struct frames_copy {
 	uint32_t busy;
@@ -56,9 +54,7 @@ void ap_fork_prepare(void)
 {
 	struct ap_control *c = ap_runtime.control;
 	const uint64_t start = ap_ticks();
-	/* Threads that were preempted in a fold may hold all shards for a moment. */
-	for (int i = 0; i < FLUSH_TRIES && !ap_flush(false); i++)
-		ap_sys0(SYS_sched_yield);
+	ap_flush_patiently();
 	const struct ap_thread *thread = ap_self->thread;
 	if (!thread || !settled(c, thread))
 		return; /* a child that recorded nothing passes on what it got */

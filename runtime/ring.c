@@ -15,6 +15,7 @@
 #define OVERSHOOT_BYTES (64 * sizeof(struct ap_event))
 #define PRESSURE_YIELD 96
 #define YIELDS 100
+#define FLUSH_TRIES 100
 #define ATTENDANT_AGE_NS 200000000ull
 #define FAST_FILL_NS 20000000ull /* a chunk filled faster than this is worth doubling */
 #define STARVED_NS 1000000ull
@@ -477,4 +478,10 @@ bool ap_flush(bool last)
 		ap_thread_release(c, ctl);
 	ap_signals_restore(mask);
 	return folded;
+}
+
+void ap_flush_patiently(void)
+{
+	for (int i = 0; i < FLUSH_TRIES && !ap_flush(false); i++)
+		ap_sys0(SYS_sched_yield);
 }

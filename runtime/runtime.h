@@ -299,6 +299,9 @@ void ap_record_gap(uint64_t since);
 /** ap_flush() - fold the calling thread's events now. @last: the thread ends: close its frames too.
  * Return: is there nothing left to fold? False when no shard was free. */
 bool ap_flush(bool last);
+/** ap_flush_patiently() - the same for a thread that goes on: threads that were preempted in a fold may hold all shards for a
+ * moment, so it lets them run, a bounded number of times. */
+void ap_flush_patiently(void);
 
 /* thread.c */
 bool ap_thread_register(struct ap_control *c, uint64_t time);
