@@ -137,8 +137,8 @@ static bool is_clear(const struct ap_report *report, const char *pattern)
 	return true;
 }
 
-int ap_exclude_names(FILE *out, const struct ap_report *report, const struct ap_excluded *excluded,
-		     size_t most, size_t *ret_n)
+static void put_names(FILE *out, const struct ap_report *report, const struct ap_excluded *excluded,
+		      size_t most)
 {
 	char pattern[NAME_BYTES];
 	size_t n = 0;
@@ -153,7 +153,21 @@ int ap_exclude_names(FILE *out, const struct ap_report *report, const struct ap_
 			putc(',', out);
 		fputs(pattern, out);
 	}
-	if (ret_n)
-		*ret_n = n;
-	return ferror(out) ? -EIO : 0;
+}
+
+char *ap_exclude_names(const struct ap_report *report, const struct ap_excluded *excluded,
+		       size_t most)
+{
+	char *names = NULL;
+	size_t size;
+	FILE *out = open_memstream(&names, &size);
+
+	if (!out)
+		return NULL;
+	put_names(out, report, excluded, most);
+	if (fclose(out)) {
+		free(names);
+		return NULL;
+	}
+	return names;
 }

@@ -20,10 +20,9 @@ int ap_exclude_find(const struct ap_report *report, struct ap_excluded *ret);
  *
  * gcc leaves out every function whose qualified name has one of these as a part. So a name that is a part of the name of a
  * function that stays is no entry, nor is an operator or a lambda.
- * @ret_n: how many there are; may be NULL
- * Return: 0 or a negative errno of the stream, or for want of memory. */
-int ap_exclude_names(FILE *out, const struct ap_report *report, const struct ap_excluded *excluded,
-		     size_t most, size_t *ret_n);
+ * Return: new text, free it: empty when there are none; NULL for want of memory. */
+char *ap_exclude_names(const struct ap_report *report, const struct ap_excluded *excluded,
+		       size_t most);
 
 /** ap_exclude_pattern() - of a demangled name @name, what gcc's own name for the function has as a part, into
  * @ret[@size]. Return: false when nothing sure is known. */

@@ -15,23 +15,6 @@
 #define THRESHOLD_PCT 10.0
 #define NAMED 8 /* in the recommendation */
 
-/* Return: new; NULL for want of memory. */
-static char *names_of(const struct ap_report *report, const struct ap_excluded *tiny)
-{
-	char *names = NULL;
-	size_t size;
-	FILE *out = open_memstream(&names, &size);
-
-	if (!out)
-		return NULL;
-	const int r = ap_exclude_names(out, report, tiny, NAMED, NULL);
-	if (fclose(out) || r < 0) {
-		free(names);
-		return NULL;
-	}
-	return names;
-}
-
 static void recommend(const struct ap_report *report, struct ap_findings *all,
 		      struct ap_finding *finding, const struct ap_excluded *tiny, const char *names)
 {
@@ -55,7 +38,7 @@ static void found(const struct ap_report *report, struct ap_findings *all,
 		  const struct ap_excluded *tiny, double share)
 {
 	const double hook_ns = report->profile->quality.hook_ns;
-	char *names = names_of(report, tiny);
+	char *names = ap_exclude_names(report, tiny, NAMED);
 
 	if (!names) {
 		all->error = -ENOMEM;

@@ -11,19 +11,14 @@
 static int write_names(const struct ap_report *report, const struct ap_excluded *excluded,
 		       FILE *out)
 {
-	char *names = NULL;
-	size_t size, n = 0;
-	FILE *text = open_memstream(&names, &size);
+	char *names = ap_exclude_names(report, excluded, MOST_NAMES);
 
-	if (!text)
+	if (!names)
 		return -ENOMEM;
-	int r = ap_exclude_names(text, report, excluded, MOST_NAMES, &n);
-	if (fclose(text))
-		r = -ENOMEM;
-	if (r == 0 && n)
+	if (*names)
 		fprintf(out, "-finstrument-functions-exclude-function-list=%s\n", names);
 	free(names);
-	return r < 0 ? r : ferror(out) ? -EIO : 0;
+	return ferror(out) ? -EIO : 0;
 }
 
 static int write_exclude(const struct ap_report *report, const struct ap_report_options *options,
