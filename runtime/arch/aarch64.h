@@ -19,12 +19,6 @@ static inline uint64_t ap_arch_ticks(void)
 }
 
 /* An exclusive pair is broken by any exception in between, so the loop is one step to a handler. */
-/* Nothing tells. */
-static inline bool ap_arch_libc_thread(void)
-{
-	return true;
-}
-
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 {
 	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);

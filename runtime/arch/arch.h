@@ -47,4 +47,12 @@ static inline uint64_t ap_arch_event_time(uint64_t stack_pointer)
 }
 #endif
 
+#ifndef AP_ARCH_LIBC_THREAD
+/* Nothing tells. */
+static inline bool ap_arch_libc_thread(void)
+{
+	return true;
+}
+#endif
+
 #endif

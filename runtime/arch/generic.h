@@ -19,12 +19,6 @@ static inline uint64_t ap_arch_ticks(void)
 	return ap_ticks_monotonic();
 }
 
-/* Nothing tells. */
-static inline bool ap_arch_libc_thread(void)
-{
-	return true;
-}
-
 static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 {
 	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);

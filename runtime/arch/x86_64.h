@@ -37,6 +37,7 @@ static inline uint64_t ap_arch_event_time(uint64_t stack_pointer)
 }
 #endif
 
+#define AP_ARCH_LIBC_THREAD
 /* glibc's descriptor begins as the ABI has it, with its own address, and has it again (nptl: tcbhead_t.self). */
 static inline bool ap_arch_libc_thread(void)
 {
