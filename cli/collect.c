@@ -314,7 +314,7 @@ static void list_running(struct ap_collect *collect, const struct ap_store_entry
 		.processes = 1,
 		.elsewhere = true,
 	};
-	if (page->threads || ap_retired_sums(page)->threads) {
+	if (page->threads) { /* records that were used again are among them */
 		(void)ap_tree_add_running(&collect->tree, &row);
 	} else {
 		(void)ap_tree_add_kin(&collect->tree,
