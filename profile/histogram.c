@@ -83,14 +83,16 @@ double ap_histogram_quantile(const struct ap_histogram *h, double q)
 	}
 	uint64_t left = rank_of(q, h->count);
 	uint32_t last = 0;
-	for (uint32_t j = 0; j < AP_HIST_BUCKETS; j++) {
-		const uint64_t *row = h->rows[j / AP_HIST_ROW_BUCKETS];
-		const uint64_t n = row ? row[j % AP_HIST_ROW_BUCKETS] : 0;
-		if (n >= left) {
-			return middle(h, j);
+	for (uint32_t i = 0; i < AP_HIST_ROWS; i++) {
+		for (uint32_t k = 0; h->rows[i] && k < AP_HIST_ROW_BUCKETS; k++) {
+			const uint32_t j = i * AP_HIST_ROW_BUCKETS + k;
+			const uint64_t n = h->rows[i][k];
+			if (n >= left) {
+				return middle(h, j);
+			}
+			left -= n;
+			last = n ? j : last;
 		}
-		left -= n;
-		last = n ? j : last;
 	}
 	return middle(h, last); /* a sum that wrapped: only in a hostile file */
 }

@@ -17,10 +17,25 @@ static void put_escaped(FILE *out, uint32_t c)
 	}
 }
 
+/** Bytes at the start of @s that go out as they are, in one piece: most of any name. */
+static size_t plain_length(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= ' ' && s[n] < 0x7f && s[n] != '"' && s[n] != '\\' && s[n] != '<')
+		n++;
+	return n;
+}
+
 static void put_string(FILE *out, const char *s)
 {
 	putc('"', out);
-	while (*s) {
+	for (;;) {
+		const size_t plain = plain_length(s);
+		fwrite(s, 1, plain, out);
+		s += plain;
+		if (!*s)
+			break;
 		uint32_t c;
 		const size_t n = ap_utf8_decode(s, &c);
 		if (!n) {
