@@ -120,7 +120,7 @@ check 'gc of no directory is fine' same "$(status "$autoprof" gc --dir=none)" 0
 printf '%s\n' '#define APART __attribute__((noinline))' 'static volatile unsigned long sink;' \
   'APART int get(int x) { return x + 1; }' \
   'APART int work(int n) { for (int i = 0; i < 20000; i++) sink++; return n; }' \
-  'int main(void) { for (int i = 0; i < 100000; i++) sink += (unsigned long)get(i);' \
+  'int main(void) { for (int i = 0; i < 3000000; i++) sink += (unsigned long)get(i);' \
   '  for (int i = 0; i < 200; i++) sink += (unsigned long)work(i); return 0; }' >tiny.c
 gcc -O1 -finstrument-functions tiny.c -o tiny && AUTOPROF_OPTIONS=report=none LD_PRELOAD=$library ./tiny
 flag=$("$autoprof" report --exclude-flags "$(echo "$spools"/*.spool)")
