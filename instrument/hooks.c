@@ -70,31 +70,3 @@ void __cyg_profile_func_exit(void *function, void *call_site)
 {
 	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT});
 }
-
-#define CALIBRATE_PAIRS 32
-
-/* A ring of its own, so that the calibration is no part of any profile. The second round is warm. */
-uint64_t ap_hooks_calibrate(void)
-{
-	static struct ap_event slots[2 * CALIBRATE_PAIRS];
-	struct ap_thread thread = {0};
-	struct ap_ctl ctl = {.thread = &thread,
-			     .end = (uint64_t)(slots + 2 * CALIBRATE_PAIRS),
-			     .bytes = sizeof slots};
-	struct ap_ctl *before = ap_self;
-	uint64_t best = UINT64_MAX;
-
-	ap_self = &ctl;
-	for (int round = 0; round < 3; round++) {
-		thread.cursor = (uint64_t)slots;
-		const uint64_t start = ap_ticks();
-		for (int i = 0; i < CALIBRATE_PAIRS; i++) {
-			__cyg_profile_func_enter((void *)ap_hooks_calibrate, NULL);
-			__cyg_profile_func_exit((void *)ap_hooks_calibrate, NULL);
-		}
-		const uint64_t ticks = ap_ticks() - start;
-		best = ticks < best ? ticks : best;
-	}
-	ap_self = before;
-	return best * 1000 / CALIBRATE_PAIRS;
-}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* profile/figures.c - from sums in ticks to the model's figures in nanoseconds. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,10 +17,19 @@ static void node_figures(const struct ap_reader *r, struct ap_profile_node *n,
 {
 	n->calls = sum->calls;
 	n->open_calls = sum->open;
-	n->total_ns = ap_reader_duration(r, not_below_zero(sum->outer_ticks));
-	n->self_ns = ap_reader_duration(r, sum->self_ticks);
+	n->total_ns = ap_reader_duration(r, not_below_zero(sum->outer_ticks) - sum->hooks_outer);
+	n->self_ns = ap_reader_duration(r, sum->self_ticks - sum->hooks_self);
 	n->min_ns = ap_reader_duration(r, sum->min);
 	n->max_ns = ap_reader_duration(r, sum->max);
+}
+
+/* Of all calls of a path, also those inside others of the same path: their share of hooks is taken to be the same. */
+static uint64_t net_sum(const struct ap_node_sum *sum)
+{
+	const uint64_t outer = not_below_zero(sum->outer_ticks);
+	const uint64_t net = outer - sum->hooks_outer;
+
+	return outer ? (uint64_t)((ap_u128)sum->sum_ticks * net / outer) : sum->sum_ticks;
 }
 
 static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n,
@@ -36,24 +46,40 @@ static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n
 	f->open_calls += sum->open;
 	f->total_partial |= sum->joined && sum->calls;
 	to->sum_ticks += sum->sum_ticks;
+	to->net_ticks += net_sum(sum);
 	to->squares += sum->squares;
 	to->self_ticks += sum->self_ticks;
+	to->hooks_self += sum->hooks_self;
 	to->outer_ticks += n->recursive ? 0 : not_below_zero(sum->outer_ticks);
+	to->hooks_outer += n->recursive ? 0 : sum->hooks_outer;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 static void function_figures(const struct ap_reader *r, struct ap_profile_function *f,
 			     const struct ap_function_sum *sum)
 {
-	uint64_t total = sum->outer_ticks;
+	const uint64_t self = sum->self_ticks - sum->hooks_self;
+	uint64_t total = sum->outer_ticks - sum->hooks_outer, raw_total = sum->outer_ticks;
 
 	/* Of paths that were joined only the self time is known to belong to some outer call. */
-	if (f->total_partial && total < sum->self_ticks) {
-		total = sum->self_ticks;
+	if (f->total_partial) {
+		total = larger(total, self);
+		raw_total = larger(raw_total, sum->self_ticks);
 	}
 	f->calls = f->timed_calls + sum->beyond;
 	f->total_ns = ap_reader_duration(r, total);
-	f->self_ns = ap_reader_duration(r, sum->self_ticks);
+	f->self_ns = ap_reader_duration(r, self);
+	f->raw_total_ns = ap_reader_duration(r, raw_total);
+	f->raw_self_ns = ap_reader_duration(r, sum->self_ticks);
 	f->sum_ns = (double)(sum->sum_ticks * r->ns_per_tick);
+	f->hooks_ns = (double)((sum->sum_ticks - sum->net_ticks) * r->ns_per_tick);
+	f->error_ns = (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_error_x1000);
+	f->inside_ns = fmin(f->hooks_ns, (double)f->timed_calls *
+						 ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000));
 	f->sum_squares = (double)(sum->squares * r->ns_per_tick * r->ns_per_tick);
 	f->min_ns = ap_reader_duration(r, sum->min);
 	f->max_ns = ap_reader_duration(r, sum->max);

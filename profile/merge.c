@@ -198,11 +198,18 @@ static int add_function(struct ap_merge *merge, uint32_t id, const struct ap_pro
 	to->total_ns = ap_merge_sum(to->total_ns,
 				    from->total_ns > inner_ns ? from->total_ns - inner_ns : 0);
 	to->self_ns = ap_merge_sum(to->self_ns, from->self_ns);
+	to->raw_total_ns =
+		ap_merge_sum(to->raw_total_ns,
+			     from->raw_total_ns > inner_ns ? from->raw_total_ns - inner_ns : 0);
+	to->raw_self_ns = ap_merge_sum(to->raw_self_ns, from->raw_self_ns);
 	to->slow = ap_merge_sum(to->slow, from->slow);
 	to->very_slow = ap_merge_sum(to->very_slow, from->very_slow);
 	to->critical = ap_merge_sum(to->critical, from->critical);
 	to->total_partial |= from->total_partial;
 	merge->sums[id].ns += ap_merge_exact(from->sum_ns);
+	merge->sums[id].hooks += ap_merge_exact(from->hooks_ns);
+	merge->sums[id].inside += ap_merge_exact(from->inside_ns);
+	merge->sums[id].error += ap_merge_exact(from->error_ns);
 	merge->sums[id].squares += ap_merge_exact(from->sum_squares);
 	const int e = ap_histogram_merge(&to->total, &from->total);
 	return e < 0 ? e : ap_histogram_merge(&to->self, &from->self);
@@ -374,11 +381,17 @@ static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 	add_events(to, q);
 	to->degraded |= q->degraded;
 	to->folds += q->folds;
+	to->compensation_clamps += q->compensation_clamps;
 	to->memory_used_bytes = ap_merge_sum(to->memory_used_bytes, q->memory_used_bytes);
 	to->memory_cap_bytes = ap_merge_sum(to->memory_cap_bytes, q->memory_cap_bytes);
 	for (size_t i = 0; i < from->functions_n && q->hook_ns > 0; i++) {
+		const double calls = (double)from->functions[i].calls;
 		merge->cost_calls += from->functions[i].calls;
-		merge->cost_ns += ap_merge_exact(q->hook_ns * (double)from->functions[i].calls);
+		merge->cost_ns += ap_merge_exact(q->hook_ns * calls);
+		merge->empty_ns += ap_merge_exact(q->hook_empty_ns * calls);
+		merge->inside_ns += ap_merge_exact(q->hook_inside_ns * calls);
+		merge->error_ns += ap_merge_exact(q->hook_error_ns * calls);
+		merge->outside_ns += ap_merge_exact(q->hook_outside_ns * calls);
 	}
 	for (size_t i = 0; i < q->options_ignored_n && e == 0; i++) {
 		e = ap_merge_line(&to->options_ignored, &to->options_ignored_n,

@@ -232,6 +232,10 @@ static void carry(struct carrier *c, struct ap_merge *merge)
 	bytes(c, &merge->end_ns, sizeof(merge->end_ns));
 	bytes(c, &merge->cost_ns, sizeof(merge->cost_ns));
 	bytes(c, &merge->cost_calls, sizeof(merge->cost_calls));
+	bytes(c, &merge->empty_ns, sizeof(merge->empty_ns));
+	bytes(c, &merge->inside_ns, sizeof(merge->inside_ns));
+	bytes(c, &merge->outside_ns, sizeof(merge->outside_ns));
+	bytes(c, &merge->error_ns, sizeof(merge->error_ns));
 	bytes(c, &merge->cut_stacks, sizeof(merge->cut_stacks));
 	bytes(c, &merge->memory, sizeof(merge->memory));
 	process(c, &p->process);

@@ -142,6 +142,9 @@ static void finish_functions(struct ap_merge *merge)
 
 	for (size_t i = 0; i < p->functions_n; i++) {
 		p->functions[i].sum_ns = (double)(merge->sums[i].ns / AP_MERGE_UNIT);
+		p->functions[i].hooks_ns = (double)(merge->sums[i].hooks / AP_MERGE_UNIT);
+		p->functions[i].error_ns = (double)(merge->sums[i].error / AP_MERGE_UNIT);
+		p->functions[i].inside_ns = (double)(merge->sums[i].inside / AP_MERGE_UNIT);
 		p->functions[i].sum_squares = (double)(merge->sums[i].squares / AP_MERGE_UNIT);
 	}
 }
@@ -164,14 +167,23 @@ static int finish_paths(struct ap_profile *p)
 	return 0;
 }
 
+static double cost_a_call(const struct ap_merge *merge, ap_u128 sum)
+{
+	return merge->cost_calls ? (double)(sum / AP_MERGE_UNIT / merge->cost_calls) : 0;
+}
+
 static void finish_quality(struct ap_merge *merge)
 {
 	struct ap_profile_quality *q = &merge->profile->quality;
-	const uint64_t cpu_ns = merge->profile->process.cpu_ns;
-	const long double cost_ns = merge->cost_ns / AP_MERGE_UNIT;
+	const double cpu_ns = (double)merge->profile->process.cpu_ns;
 
-	q->hook_ns = merge->cost_calls ? (double)(cost_ns / merge->cost_calls) : 0;
-	q->overhead_pct = cpu_ns ? (double)(100 * cost_ns / cpu_ns) : 0;
+	q->hook_ns = cost_a_call(merge, merge->cost_ns);
+	q->hook_empty_ns = cost_a_call(merge, merge->empty_ns);
+	q->hook_inside_ns = cost_a_call(merge, merge->inside_ns);
+	q->hook_error_ns = cost_a_call(merge, merge->error_ns);
+	q->hook_outside_ns = cost_a_call(merge, merge->outside_ns);
+	ap_profile_overhead(q, cpu_ns, (double)(merge->cost_ns / AP_MERGE_UNIT),
+			    (double)(merge->empty_ns / AP_MERGE_UNIT));
 }
 
 static void finish_threads(struct ap_merge *merge)

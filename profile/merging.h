@@ -12,6 +12,8 @@ __extension__ typedef unsigned __int128 ap_u128;
 /** What a function's figures are made of. In units of 2^-20, so that sums do not depend on their order. */
 struct ap_merge_sums {
 	ap_u128 ns;
+	ap_u128 hooks, inside; /* of ns */
+	ap_u128 error;
 	ap_u128 squares;
 };
 #define AP_MERGE_UNIT 0x1p20L
@@ -35,8 +37,9 @@ struct ap_merge {
 	struct ap_profile_process_row first; /* whose process.* it is; its exe is not owned */
 	struct ap_profile_process_row last;  /* the last program that the root ran; the same */
 	uint64_t begin_ns, end_ns;	     /* CLOCK_REALTIME; of all that was added */
-	ap_u128 cost_ns, cost_calls;	     /* of the hooks; cost in units of 2^-20 ns */
-	uint64_t cut_stacks;		     /* threads whose open calls were cut */
+	ap_u128 cost_calls; /* that the next are the hooks of, in units of 2^-20 ns */
+	ap_u128 cost_ns, empty_ns, inside_ns, outside_ns, error_ns;
+	uint64_t cut_stacks; /* threads whose open calls were cut */
 	struct ap_merge_memory memory;
 };
 

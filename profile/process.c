@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* profile/process.c - whose profile it is, how the process ended, and its figures as a whole. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -171,6 +172,20 @@ static void take_figures(struct ap_reader *r)
 	memcpy(p->edge_ns, h->edge_ns, sizeof(p->edge_ns));
 }
 
+/* Of a program that does next to nothing but call, the rest is no more than what the costs are wrong by. */
+#define LEAST_OWN_SHARE 20
+
+void ap_profile_overhead(struct ap_profile_quality *q, double cpu_ns, double hooks_ns,
+			 double empty_ns)
+{
+	const double least_ns = cpu_ns / LEAST_OWN_SHARE;
+	const double without_ns = fmax(cpu_ns - hooks_ns, least_ns);
+	const double bare_ns = fmax(without_ns - empty_ns, least_ns);
+
+	q->overhead_pct = cpu_ns > 0 ? 100 * hooks_ns / without_ns : 0;
+	q->empty_hooks_pct = cpu_ns > 0 ? 100 * empty_ns / bare_ns : 0;
+}
+
 static void take_costs(struct ap_reader *r)
 {
 	const struct ap_spool_header *h = &r->hdr;
@@ -180,9 +195,13 @@ static void take_costs(struct ap_reader *r)
 	for (size_t i = 0; i < r->profile->functions_n; i++) {
 		calls += (double)r->profile->functions[i].calls;
 	}
-	q->hook_ns = (double)(h->hook_ticks_x1000 * r->ns_per_tick / 1000);
-	const uint64_t cpu_ns = r->profile->process.cpu_ns;
-	q->overhead_pct = cpu_ns ? 100 * calls * q->hook_ns / (double)cpu_ns : 0;
+	q->hook_ns = ap_reader_ns_x1000(r, h->hook_ticks_x1000);
+	q->hook_inside_ns = ap_reader_ns_x1000(r, h->hook_inside_x1000);
+	q->hook_outside_ns = ap_reader_ns_x1000(r, h->hook_outside_x1000);
+	q->hook_error_ns = ap_reader_ns_x1000(r, h->hook_error_x1000);
+	q->hook_empty_ns = ap_reader_ns_x1000(r, h->hook_empty_x1000);
+	ap_profile_overhead(q, (double)r->profile->process.cpu_ns, calls * q->hook_ns,
+			    calls * q->hook_empty_ns);
 	q->degraded = h->degraded;
 	q->folds = h->folds;
 	q->memory_used_bytes = ap_header_used_bytes(h);

@@ -13,7 +13,7 @@ static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *kno
 {
 	static int (*const steps[])(struct ap_reader *) = {
 		ap_reader_header, ap_reader_tables,  ap_reader_counters,   ap_reader_threads,
-		ap_reader_fibers, ap_reader_pending, ap_reader_open_calls,
+		ap_reader_fibers, ap_reader_pending, ap_reader_open_calls, ap_reader_compensate,
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		const int e = steps[i](r);

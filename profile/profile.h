@@ -37,7 +37,9 @@ enum ap_function_kind {
 	AP_FUNCTION_SYNTHETIC, /* (root), (deeper), (other), (forked) */
 };
 
-/** A function: the sums over its call-tree nodes and all shards. */
+/** A function: the sums over its call-tree nodes and all shards. Of the times, total_ns and self_ns are without what the
+ * hooks took (profile/compensate.c); the others are as measured, and inside_ns and hooks_ns say what of them is not the
+ * program's: report/figures.h. */
 struct ap_profile_function {
 	uint64_t address; /* in the program */
 	int32_t module;	  /* index into modules, or -1 */
@@ -48,7 +50,11 @@ struct ap_profile_function {
 	uint64_t open_calls;  /* of calls: open when the profile ended, closed at its end time */
 	uint64_t total_ns;    /* wall; recursion counts once */
 	uint64_t self_ns;
-	double sum_ns; /* of all timed calls, recursion counted every time: mean = sum/timed_calls */
+	uint64_t raw_total_ns, raw_self_ns;
+	double sum_ns;	 /* of all timed calls, recursion counted every time */
+	double hooks_ns; /* of sum_ns: the hooks' own: mean = (sum - hooks) / timed_calls */
+	double inside_ns; /* of hooks_ns: between the stamps of these calls themselves, alike for each */
+	double error_ns;    /* of self_ns: as far as what hooks cost there is not known */
 	double sum_squares; /* ns^2 */
 	uint64_t min_ns, max_ns;
 	uint64_t slow, very_slow, critical; /* exact; fast = timed_calls - these */
@@ -149,8 +155,15 @@ struct ap_profile_quality {
 	uint64_t
 		in_doubt; /* events that a fold cut short by death may have counted twice or not at all */
 	bool identity_holds; /* attempted == folded + pending + dropped, within in_doubt */
-	double hook_ns;	     /* calibrated cost of one enter+exit; 0 unknown */
-	double overhead_pct; /* hook_ns * calls / process CPU time; 0 unknown */
+	double hook_ns; /* cost of one enter+exit and their fold, above hooks that do nothing; 0 unknown */
+	double hook_inside_ns,
+		hook_outside_ns; /* taken out of a call's time, and of its caller's */
+	double hook_error_ns;	 /* of the first */
+	double hook_empty_ns;	 /* of hooks that do nothing, a call; 0 unknown */
+	double overhead_pct;	 /* their cost, of the CPU time without it; 0 unknown */
+	double empty_hooks_pct; /* what hooks that do nothing would take, of the CPU time without any */
+	uint64_t
+		compensation_clamps; /* paths whose hooks would have taken longer than their time */
 	uint64_t resyncs, unclosed_frames, unmatched_exits, clamps, beyond, inherited;
 	uint64_t specials;
 	uint64_t degraded; /* enum ap_degraded */
@@ -164,6 +177,11 @@ struct ap_profile_quality {
 	char **notes;
 	size_t notes_n;
 };
+
+/** ap_profile_overhead() - set the percentages of @q: what the hooks of a run of @cpu_ns took, above hooks that do nothing,
+ * and what these took. Both are estimates of a ratio: above 1900 % they say no more than that. */
+void ap_profile_overhead(struct ap_profile_quality *q, double cpu_ns, double hooks_ns,
+			 double empty_ns);
 
 /** A process of the profile: a program that a process ran. An exec begins another. */
 struct ap_profile_process_row {

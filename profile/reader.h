@@ -9,6 +9,7 @@
  *   fibers.c    the stacks that are no thread's own, and their open frames
  *   pending.c   events that nobody has folded: ring.c finds them, fold.c folds them, model.c grows
  *   open.c      close what was open at the end time
+ *   compensate.c  how much of the times the hooks are
  *   figures.c   ticks become the model's nanoseconds
  *   identity.c  do the events add up?
  *   process.c   who it was and how it ended
@@ -49,9 +50,11 @@ struct ap_node_sum {
 	uint64_t outer_ticks; /* modulo 2^64 while shards are added */
 	uint64_t self_ticks;
 	ap_u128 squares;
-	uint64_t min, max; /* valid with calls > 0 */
-	uint32_t depth;	   /* of the path; the root has 0 */
-	bool joined;	   /* (deeper), or below it */
+	uint64_t min, max;    /* valid with calls > 0 */
+	uint64_t hooks_self;  /* of self_ticks: the hooks' own time */
+	uint64_t hooks_outer; /* of outer_ticks: theirs and that of all calls below */
+	uint32_t depth;	      /* of the path; the root has 0 */
+	bool joined;	      /* (deeper), or below it */
 };
 
 /** The same of one function; parallel to the model's functions. */
@@ -59,6 +62,8 @@ struct ap_function_sum {
 	ap_u128 sum_ticks;
 	ap_u128 squares;
 	uint64_t outer_ticks, self_ticks;
+	uint64_t hooks_outer, hooks_self; /* of these */
+	ap_u128 net_ticks;		  /* sum_ticks without the hooks */
 	uint64_t min, max;
 	uint64_t beyond;    /* calls that were counted only */
 	uint32_t next_same; /* another function id with the same address; 0 none */
@@ -122,6 +127,11 @@ int ap_reader_stack(struct ap_reader *r, ap_ref frames, uint32_t most, uint32_t 
 
 /** ap_reader_duration() - ticks to ns, rounded; what does not fit is UINT64_MAX. */
 uint64_t ap_reader_duration(const struct ap_reader *r, uint64_t ticks);
+/** ap_reader_ns_x1000() - a thousandth of @ticks_x1000 in ns. */
+static inline double ap_reader_ns_x1000(const struct ap_reader *r, uint64_t ticks_x1000)
+{
+	return (double)(ticks_x1000 * r->ns_per_tick / 1000);
+}
 /** ap_reader_between() - the same of the time from @start to @end; 0 when they are the wrong way round. */
 uint64_t ap_reader_between(const struct ap_reader *r, uint64_t start, uint64_t end);
 
@@ -133,6 +143,7 @@ int ap_reader_threads(struct ap_reader *r);
 int ap_reader_fibers(struct ap_reader *r);
 int ap_reader_pending(struct ap_reader *r);
 int ap_reader_open_calls(struct ap_reader *r);
+int ap_reader_compensate(struct ap_reader *r);
 void ap_reader_figures(struct ap_reader *r);
 void ap_reader_identity(struct ap_reader *r);
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known);

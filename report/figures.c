@@ -5,13 +5,62 @@
 #include <math.h>
 #include <string.h>
 
-double ap_figure_quantile_ns(const struct ap_histogram *h, double q, uint64_t min_ns,
-			     uint64_t max_ns)
+#define ESTIMATED_FROM_PCT 10
+
+/* @ns of a call, of which @left of the measured @sum less what is alike in every call are the program's. */
+static double without_hooks(const struct ap_profile_function *function, double ns, double sum,
+			    double left)
 {
-	const double ns = ap_histogram_quantile(h, q) * 1e9;
+	const double measured = sum - function->inside_ns;
+	const double alike =
+		function->timed_calls ? function->inside_ns / (double)function->timed_calls : 0;
+
+	return measured > 0 ? fmax(ns - alike, 0) * fmin(left / measured, 1) : 0;
+}
+
+static double total_without_hooks(const struct ap_profile_function *function, double ns)
+{
+	return without_hooks(function, ns, function->sum_ns, function->sum_ns - function->hooks_ns);
+}
+
+double ap_figure_quantile_ns(const struct ap_profile_function *function, double q)
+{
+	const double ns = ap_histogram_quantile(&function->total, q) * 1e9;
 
 	/* The middle of the first or last bucket may lie outside of what was seen. */
-	return fmin(fmax(ns, (double)min_ns), (double)max_ns);
+	return total_without_hooks(
+		function, fmin(fmax(ns, (double)function->min_ns), (double)function->max_ns));
+}
+
+double ap_figure_self_quantile_ns(const struct ap_profile_function *function, double q)
+{
+	const double ns =
+		fmin(ap_histogram_quantile(&function->self, q) * 1e9, (double)function->max_ns);
+
+	return without_hooks(function, ns, (double)function->raw_self_ns,
+			     (double)function->self_ns);
+}
+
+double ap_figure_min_ns(const struct ap_profile_function *function)
+{
+	return total_without_hooks(function, (double)function->min_ns);
+}
+
+double ap_figure_max_ns(const struct ap_profile_function *function)
+{
+	return total_without_hooks(function, (double)function->max_ns);
+}
+
+double ap_figure_error_pct(const struct ap_profile_function *function)
+{
+	const double self = (double)function->self_ns;
+
+	return function->error_ns > self ? 100 : ap_figure_share(function->error_ns, self);
+}
+
+bool ap_figure_estimated(const struct ap_profile_function *function)
+{
+	return ap_figure_error_pct(function) > ESTIMATED_FROM_PCT;
 }
 
 bool ap_figure_enough(uint64_t n, double q)
@@ -22,17 +71,22 @@ bool ap_figure_enough(uint64_t n, double q)
 
 double ap_figure_mean_ns(const struct ap_profile_function *function)
 {
-	return function->timed_calls ? function->sum_ns / (double)function->timed_calls : 0;
+	return function->timed_calls
+		       ? (function->sum_ns - function->hooks_ns) / (double)function->timed_calls
+		       : 0;
 }
 
 double ap_figure_stddev_ns(const struct ap_profile_function *function)
 {
-	const double mean = ap_figure_mean_ns(function);
-
 	if (!function->timed_calls)
 		return 0;
+	const double mean = function->sum_ns / (double)function->timed_calls;
 	/* Below zero only by rounding. */
-	return sqrt(fmax(function->sum_squares / (double)function->timed_calls - mean * mean, 0));
+	const double stddev =
+		sqrt(fmax(function->sum_squares / (double)function->timed_calls - mean * mean, 0));
+	const double alike = function->inside_ns / (double)function->timed_calls;
+	/* What is alike in every call moves no value away from another. */
+	return total_without_hooks(function, stddev + alike);
 }
 
 double ap_figure_avg_self_ns(const struct ap_profile_function *function)

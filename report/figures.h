@@ -10,10 +10,19 @@
 
 #include "report/report.h"
 
-/** ap_figure_quantile_ns() - value at rank ceil(q*n) of @h, held inside [@min_ns, @max_ns]; 0 when
- * @h is empty. */
-double ap_figure_quantile_ns(const struct ap_histogram *h, double q, uint64_t min_ns,
-			     uint64_t max_ns);
+/** ap_figure_quantile_ns() - value at rank ceil(q*n) of the timed calls, held inside their extremes; 0 when there are none.
+ * ap_figure_self_quantile_ns() - the same of their self times.
+ *
+ * These and the extremes are without the hooks' own time: what is alike in every call is taken off, what the calls below
+ * took is taken off in proportion, as if they were spread over all calls by time. The mean is exact in that. */
+double ap_figure_quantile_ns(const struct ap_profile_function *function, double q);
+double ap_figure_self_quantile_ns(const struct ap_profile_function *function, double q);
+double ap_figure_min_ns(const struct ap_profile_function *function);
+double ap_figure_max_ns(const struct ap_profile_function *function);
+/** ap_figure_error_pct() - of its self time, as far as what the hooks cost in it is not known; at most 100.
+ * ap_figure_estimated() - is that so much that the time is to be marked? */
+double ap_figure_error_pct(const struct ap_profile_function *function);
+bool ap_figure_estimated(const struct ap_profile_function *function);
 /** ap_figure_enough() - are there ten values above the quantile? Fewer say little: n >= 10/(1-q).
  * */
 bool ap_figure_enough(uint64_t n, double q);

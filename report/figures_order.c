@@ -25,17 +25,13 @@ static double key_calls(const struct ap_profile_function *function)
 
 static double key_p99(const struct ap_profile_function *function)
 {
-	return ap_figure_quantile_ns(&function->total, 0.99, function->min_ns, function->max_ns);
-}
-
-static double key_max(const struct ap_profile_function *function)
-{
-	return (double)function->max_ns;
+	return ap_figure_quantile_ns(function, 0.99);
 }
 
 static const key_fn keys[] = {
-	[AP_SORT_SELF] = key_self,	   [AP_SORT_TOTAL] = key_total, [AP_SORT_CALLS] = key_calls,
-	[AP_SORT_AVG] = ap_figure_mean_ns, [AP_SORT_P99] = key_p99,	[AP_SORT_MAX] = key_max,
+	[AP_SORT_SELF] = key_self,   [AP_SORT_TOTAL] = key_total,
+	[AP_SORT_CALLS] = key_calls, [AP_SORT_AVG] = ap_figure_mean_ns,
+	[AP_SORT_P99] = key_p99,     [AP_SORT_MAX] = ap_figure_max_ns,
 };
 
 struct keyed {

@@ -60,8 +60,7 @@ static void found(const struct ap_report *report, struct ap_findings *all, uint3
 	const struct ap_symbol *symbol = &report->symbols[f];
 	const double edge = (double)report->profile->process.edge_ns[2];
 	const double share = critical_pct(function);
-	double p99 =
-		ap_figure_quantile_ns(&function->total, 0.99, function->min_ns, function->max_ns);
+	double p99 = ap_figure_quantile_ns(function, 0.99);
 
 	/* The count is exact, the quantile may lie 1 % low: they must not contradict each other. */
 	if (p99 < edge)
@@ -75,7 +74,7 @@ static void found(const struct ap_report *report, struct ap_findings *all, uint3
 			    "%.2f %% of its calls (%llu of %llu) took %s or more, the slowest %s",
 			    share, (unsigned long long)function->critical,
 			    (unsigned long long)function->timed_calls, ap_human_ns(edge).text,
-			    ap_human_ns((double)function->max_ns).text);
+			    ap_human_ns(ap_figure_max_ns(function)).text);
 	ap_finding_evidence(all, finding,
 			    "%.1f %% of its time is its own, not that of functions it calls",
 			    ap_figure_share((double)function->self_ns, (double)function->total_ns));

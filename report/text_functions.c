@@ -53,9 +53,7 @@ static void cell_quantile(struct ap_text_out *text, const struct ap_profile_func
 	if (!ap_figure_enough(function->timed_calls, q))
 		cell(text, "n/a", 8);
 	else
-		cell_ns(text,
-			ap_figure_quantile_ns(&function->total, q, function->min_ns,
-					      function->max_ns),
+		cell_ns(text, ap_figure_quantile_ns(function, q),
 			function->total.coarse ? "~" : "");
 }
 
@@ -76,14 +74,14 @@ static void put_hot(struct ap_text_page *page, const struct ap_profile_function 
 	snprintf(share, sizeof(share), "%.1f %%",
 		 ap_figure_share((double)function->self_ns, self_sum));
 	fputs("    ", text->out);
-	cell_ns(text, (double)function->self_ns, "");
+	cell_ns(text, (double)function->self_ns, ap_figure_estimated(function) ? "~" : "");
 	cell(text, share, 7);
 	cell_ns(text, (double)function->total_ns, function->total_partial ? "~" : "");
 	cell(text, ap_human_count(function->calls).text, 7);
 	cell_ns(text, ap_figure_mean_ns(function), "");
 	cell_quantile(text, function, 0.5);
 	cell_quantile(text, function, 0.99);
-	cell_ns(text, (double)function->max_ns, "");
+	cell_ns(text, ap_figure_max_ns(function), "");
 	putc('\n', text->out);
 }
 
@@ -183,7 +181,7 @@ static void put_latency(struct ap_text_page *page, const struct ap_profile_funct
 	cell(text, ap_human_count(function->timed_calls).text, 7);
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
 		cell_quantile(text, function, quantiles[i]);
-	cell_ns(text, (double)function->max_ns, "");
+	cell_ns(text, ap_figure_max_ns(function), "");
 	putc('\n', text->out);
 	if (!function->slow && !function->very_slow && !function->critical)
 		return;

@@ -7,6 +7,9 @@
 #include "report/units.h"
 #include "report/words.h"
 
+/* What the instrumentation itself takes is worth a line from here on. */
+#define EMPTY_HOOKS_TOLD_PCT 5
+
 static uint64_t dropped(const struct ap_profile_quality *quality)
 {
 	uint64_t sum = 0;
@@ -77,9 +80,24 @@ static void put_overhead(struct ap_text_out *text, const struct ap_profile_quali
 	else
 		ap_text_put(text, "not measured");
 	if (quality->overhead_pct > 0)
-		ap_text_putf(text, ", ~%s of the CPU time; times include it",
+		ap_text_putf(text, ", ~%s more CPU time than with hooks that do nothing",
 			     ap_human_percent(quality->overhead_pct).text);
+	if (quality->hook_inside_ns > 0)
+		ap_text_putf(text,
+			     "; taken out of times: %.1f +- %.1f ns of every call, %.1f ns of its "
+			     "caller",
+			     quality->hook_inside_ns, quality->hook_error_ns,
+			     quality->hook_outside_ns);
 	ap_text_end(text);
+	if (quality->empty_hooks_pct >= EMPTY_HOOKS_TOLD_PCT) {
+		ap_text_field(text, "Hooks");
+		ap_text_putf(text,
+			     "that do nothing would take ~%s of the program's CPU time: see "
+			     "`autoprof report "
+			     "--exclude-flags`",
+			     ap_human_percent(quality->empty_hooks_pct).text);
+		ap_text_end(text);
+	}
 	ap_text_field(text, "Clock");
 	ap_text_putf(text, "%s", quality->clock ? quality->clock : "unknown");
 	if (quality->ticks_per_s > 0)
@@ -101,6 +119,8 @@ static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality
 		{quality->resyncs, "of these known by the stack pointer alone"},
 		{quality->unmatched_exits, "exits without their enter"},
 		{quality->clamps, "negative times set to 0"},
+		{quality->compensation_clamps,
+		 "paths shorter than their hooks were calibrated to be: taken as 0"},
 		{quality->beyond, "calls too deep to be timed: counted only"},
 		{quality->inherited, "open calls taken over from the parent process"},
 	};

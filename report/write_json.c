@@ -137,6 +137,11 @@ static void put_quality(struct page *page)
 	ap_json_bool(json, "identity_holds", quality->identity_holds);
 	put_known_double(json, "hook_ns", quality->hook_ns);
 	put_known_double(json, "overhead_pct", quality->overhead_pct);
+	put_known_double(json, "hook_inside_ns", quality->hook_inside_ns);
+	put_known_double(json, "hook_outside_ns", quality->hook_outside_ns);
+	put_known_double(json, "hook_error_ns", quality->hook_error_ns);
+	put_known_double(json, "empty_hooks_pct", quality->empty_hooks_pct);
+	ap_json_uint(json, "compensation_clamps", quality->compensation_clamps);
 	ap_json_string(json, "clock", quality->clock);
 	put_known_double(json, "ticks_per_s", quality->ticks_per_s);
 	ap_json_uint(json, "resyncs", quality->resyncs);
@@ -202,16 +207,12 @@ static void put_quantiles(struct ap_json *json, const struct ap_profile_function
 	};
 
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		put_ns(json, quantiles[i].key,
-		       ap_figure_quantile_ns(&function->total, quantiles[i].q, function->min_ns,
-					     function->max_ns));
+		put_ns(json, quantiles[i].key, ap_figure_quantile_ns(function, quantiles[i].q));
 	ap_json_double(json, "quantile_error_pct", function->total.coarse ? 4.5 : 1.1);
 	if (!function->self.count)
 		return;
-	put_ns(json, "self_p50_ns",
-	       ap_figure_quantile_ns(&function->self, 0.5, 0, function->max_ns));
-	put_ns(json, "self_p99_ns",
-	       ap_figure_quantile_ns(&function->self, 0.99, 0, function->max_ns));
+	put_ns(json, "self_p50_ns", ap_figure_self_quantile_ns(function, 0.5));
+	put_ns(json, "self_p99_ns", ap_figure_self_quantile_ns(function, 0.99));
 }
 
 /* Statistics of the timed calls; left out when there are none. */
@@ -219,8 +220,8 @@ static void put_timed(struct ap_json *json, const struct ap_profile_function *fu
 {
 	if (!function->timed_calls)
 		return;
-	ap_json_uint(json, "min_ns", function->min_ns);
-	ap_json_uint(json, "max_ns", function->max_ns);
+	put_ns(json, "min_ns", ap_figure_min_ns(function));
+	put_ns(json, "max_ns", ap_figure_max_ns(function));
 	put_ns(json, "avg_ns", ap_figure_mean_ns(function));
 	put_ns(json, "stddev_ns", ap_figure_stddev_ns(function));
 	put_quantiles(json, function);
@@ -268,8 +269,11 @@ static void put_function(struct page *page, uint32_t id, double self_sum)
 	ap_json_bool(json, "total_partial", function->total_partial);
 	ap_json_uint(json, "self_ns", function->self_ns);
 	ap_json_double(json, "self_pct", ap_figure_share((double)function->self_ns, self_sum));
+	ap_json_uint(json, "raw_total_ns", function->raw_total_ns);
+	ap_json_uint(json, "raw_self_ns", function->raw_self_ns);
 	put_timed(json, function);
-	ap_json_bool(json, "estimated", false);
+	ap_json_bool(json, "estimated", ap_figure_estimated(function));
+	ap_json_double(json, "error_pct", ap_figure_error_pct(function));
 	ap_json_end(json, '}');
 }
 

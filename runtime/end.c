@@ -16,12 +16,13 @@
 #define BUSY_WAIT_NS 1000000000ull
 #define KIN_MOST_BYTES (1u << 20) /* no write is beyond the limit that may_write() asks for */
 
-/* Cost of one call: its two hooks, and what folding two events took on average. */
+/* Cost of one call above that of hooks that do nothing: its two hooks, and what folding two events took on average. */
 static uint64_t hook_cost(const struct ap_spool_header *h)
 {
-	uint64_t cost = ap_runtime.hook_ticks_x1000;
+	const struct ap_hook_cost *hooks = &ap_runtime.hook_cost;
+	uint64_t cost = hooks->pair - hooks->empty;
 	if (h->fold_events)
-		cost += (uint64_t)((unsigned __int128)h->fold_ticks * 2000 / h->fold_events);
+		cost += ap_ticks_of_ns(h->fold_ns) * 2000 / h->fold_events;
 	return cost;
 }
 

@@ -6,6 +6,8 @@
  * rare is in a function that is not inlined. After every step one store of ap_thread.fold moves depth and
  * position together: whoever comes later goes on from there with at most one step in doubt. The rules of
  * frames are those of profile/pending.c, which finishes what a dead program left. */
+#include <time.h>
+
 #include "runtime/batch.h"
 
 #define STEP_BITS AP_EVENT_STACK_TOP_SHIFT /* function, kind and lap */
@@ -514,22 +516,34 @@ static void check_cache(struct ap_control *c, struct ap_shard *shard)
 	shard->cache_epoch = epoch;
 }
 
-/* What folding costs is part of what a call costs. A fold that was preempted says nothing about that. */
-#define COST_MOST_TICKS 512 /* an event; a fold takes some 20 to 60 */
+/* What folding costs is part of what a call costs, and so is the memory that new paths take. In CPU time: a fold may be
+ * preempted. Its clock is two system calls, so of folds of few events only some are measured. */
+#define MEASURED_SLOTS 512
+#define MEASURED_EVERY 8
 
-static void count_fold(struct ap_control *c, uint64_t ticks, uint64_t events)
+static bool is_measured(const struct ap_control *c, const struct ap_shard *shard,
+			const struct ap_thread *thread)
 {
-	__atomic_fetch_add(&c->header->folds, 1, __ATOMIC_RELAXED);
-	if (ticks > events * COST_MOST_TICKS)
-		return;
-	__atomic_fetch_add(&c->header->fold_ticks, ticks, __ATOMIC_RELAXED);
+	const struct ap_chunk *chunk = ap_at(c, thread->first_chunk);
+	return chunk->slots >= MEASURED_SLOTS || shard->folds % MEASURED_EVERY == 0;
+}
+
+static uint64_t cpu_ns(bool measured)
+{
+	return measured ? ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+}
+
+static void count_fold(struct ap_control *c, uint64_t ns, uint64_t events)
+{
+	__atomic_fetch_add(&c->header->fold_ns, ns, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&c->header->fold_events, events, __ATOMIC_RELAXED);
 }
 
 void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread,
 	     enum ap_tear tear)
 {
-	const uint64_t start = ap_ticks(), folded = thread->folded;
+	const bool measured = is_measured(c, shard, thread);
+	const uint64_t start_ns = cpu_ns(measured), folded = thread->folded;
 	struct ap_batch b;
 	check_cache(c, shard);
 	begin(&b, c, shard, thread);
@@ -548,7 +562,9 @@ void ap_fold(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thr
 	if (meanings_change(&b))
 		clear_cache(c, shard); /* the events were older than what is there now */
 	shard->folds++;
-	count_fold(c, ap_ticks() - start, thread->folded - folded);
+	__atomic_fetch_add(&c->header->folds, 1, __ATOMIC_RELAXED);
+	if (measured)
+		count_fold(c, cpu_ns(true) - start_ns, thread->folded - folded);
 }
 
 /** ap_fold_close_all() - the thread is over: what is open ends at @end_ticks. */

@@ -126,6 +126,15 @@ struct ap_settings {
 	char ignored[2048]; /* "key: why" lines */
 };
 
+/** Ticks of one enter+exit without its share of the fold, times 1000. */
+struct ap_hook_cost {
+	uint64_t pair;	/* of a function that does nothing */
+	uint64_t empty; /* the same of hooks that do nothing */
+	uint64_t inside,
+		outside; /* between its two stamps, and before and after them: of functions that do something */
+	uint64_t error; /* of inside: by so much it differs from one kind of code to another */
+};
+
 /** The runtime, in one place. */
 struct ap_runtime {
 	struct ap_control *control; /* wiped by a fork */
@@ -141,7 +150,7 @@ struct ap_runtime {
 	bool dir_checked; /* the directory is ours alone: a log may be written there */
 	uint32_t key;	  /* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
-	uint64_t hook_ticks_x1000; /* of one enter+exit without its share of the fold */
+	struct ap_hook_cost hook_cost;
 	/* of the spool of this process or, in a child that has not started, of its parent: */
 	char *spool_base;
 	uint64_t spool_bytes;
@@ -357,9 +366,9 @@ void ap_switch_off(void);
 void ap_switch_on(void);
 void ap_start_hide_parent(void);
 
-/* instrument/hooks.c */
-/** ap_hooks_calibrate() - ticks of one enter+exit, times 1000. Start only, signals blocked. */
-uint64_t ap_hooks_calibrate(void);
+/* instrument/calibrate.c */
+/** ap_hooks_calibrate() - measure what a call's hooks cost, here and now. Start only, signals blocked. */
+void ap_hooks_calibrate(struct ap_hook_cost *ret);
 
 /* end.c */
 /** ap_end() - the process announces its end: fold, freeze, have the report made, wait for it.

@@ -168,6 +168,10 @@ static void write_identity(struct ap_control *c)
 	h->ticks_per_s = ap_runtime.ticks_per_s;
 	ap_clock_pair(&h->clock_first);
 	h->clock_last = h->clock_first;
+	h->hook_inside_x1000 = ap_runtime.hook_cost.inside;
+	h->hook_outside_x1000 = ap_runtime.hook_cost.outside;
+	h->hook_error_x1000 = ap_runtime.hook_cost.error;
+	h->hook_empty_x1000 = ap_runtime.hook_cost.empty;
 	h->deadline_ns = ap_runtime.settings.deadline_ns;
 	h->report_wanted = ap_runtime.settings.report;
 	h->hist_log2 = 5;
@@ -255,7 +259,7 @@ static void start_body(void *argument)
 	if (!forked) {
 		find_exe();
 		ap_clock_init();
-		ap_runtime.hook_ticks_x1000 = ap_hooks_calibrate();
+		ap_hooks_calibrate(&ap_runtime.hook_cost);
 	}
 	ap_start_hide_parent(); /* after a fork that ran no handlers */
 	const int error = create_spool(c, forked, ap_runtime.spool_id);

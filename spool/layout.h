@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 3u
+#define AP_SPOOL_VERSION 4u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -241,11 +241,11 @@ struct ap_spool_header {
 	uint64_t processes_created;
 	uint64_t dropped[AP_DROP_REASONS];
 	uint64_t folds;
-	uint64_t fold_ticks; /* spent in folds, and the events that they folded */
+	uint64_t fold_ns; /* CPU time spent in folds, and the events that they folded */
 	uint64_t fold_events;
 	uint64_t
-		hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, and
-				    * the folds' own time a pair; 0 unknown */
+		hook_ticks_x1000; /* cost of one enter+exit, in 1/1000 tick: hooks as calibrated at the start, above
+				    * what hooks that do nothing would take, and the folds' own time a pair; 0 unknown */
 
 	struct ap_retired retired[2]; /* [retiring & 1] is valid */
 	uint64_t
@@ -278,6 +278,15 @@ struct ap_spool_header {
 	uint64_t
 		folds_resumed; /* that somebody had left in the middle: each may have counted a step twice */
 	uint64_t cap_bytes; /* how much of the file may be used: grows with the threads that live */
+
+	/* What the hooks of one call add to measured times, in 1/1000 tick; 0 unknown. */
+	uint64_t hook_inside_x1000; /* to the call's own: between its two stamps */
+	uint64_t
+		hook_outside_x1000; /* to its caller's: before the first stamp and after the second */
+	uint64_t
+		hook_error_x1000; /* of the first: by so much it differs from one kind of code to another */
+	uint64_t
+		hook_empty_x1000; /* what hooks that do nothing would take: the price of the instrumentation */
 };
 
 /** ap_retired_sums() - the valid ones. A copy of the header that is being written may have any choice: both are sums. */

@@ -135,6 +135,8 @@ void report_fixture_calls(struct report_fixture *fx, uint32_t function, uint64_t
 	to->timed_calls += n;
 	to->total_ns += n * ns;
 	to->self_ns += n * ns;
+	to->raw_total_ns += n * ns;
+	to->raw_self_ns += n * ns;
 	to->sum_ns += (double)n * (double)ns;
 	to->sum_squares += (double)n * (double)ns * (double)ns;
 	categorize(fx, to, n, ns);

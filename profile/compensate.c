@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/compensate.c - how much of each path's time the hooks are.
+ *
+ * A call's time goes from the stamp of its enter hook to the stamp of its exit hook: the rest of the first hook and the
+ * beginning of the second are in it (inside), what is left of the two is in its caller's time (outside). Both were
+ * calibrated at the start of the program. So of a path's self time, every call is worth `inside`, and every call that it
+ * made `outside`; of its total, both, and all that is below. Folds are in nobody's time (gaps).
+ *
+ * The calibrated hooks ran warm, one pair after the other. No time becomes negative: what would is counted. */
+#include "profile/reader.h"
+
+static uint64_t scaled(uint64_t calls, uint64_t ticks_x1000)
+{
+	return (uint64_t)((ap_u128)calls * ticks_x1000 / 1000);
+}
+
+/* Ticks that the calls of node @id and the calls it made are worth; the parts of its children were added before. */
+static void take_self(struct ap_reader *r, uint32_t id)
+{
+	struct ap_node_sum *sum = &r->node_sums[id];
+	const uint64_t wanted = sum->hooks_self + scaled(sum->calls, r->hdr.hook_inside_x1000);
+
+	sum->hooks_self = wanted < sum->self_ticks ? wanted : sum->self_ticks;
+	if (wanted > sum->self_ticks && sum->calls) {
+		r->profile->quality.compensation_clamps++;
+	}
+}
+
+static void take_outer(struct ap_reader *r, uint32_t id)
+{
+	struct ap_node_sum *sum = &r->node_sums[id];
+	const uint64_t outer = (int64_t)sum->outer_ticks > 0 ? sum->outer_ticks : 0;
+
+	sum->hooks_outer += sum->hooks_self;
+	sum->hooks_outer = sum->hooks_outer < outer ? sum->hooks_outer : outer;
+}
+
+/* Parents come before their children: from the last to the first, every node finds what is below it done. */
+int ap_reader_compensate(struct ap_reader *r)
+{
+	const struct ap_profile *p = r->profile;
+
+	for (size_t i = p->nodes_n; i-- > AP_ID_ROOT;) {
+		const uint32_t id = (uint32_t)i, parent = p->nodes[i].parent;
+		if (!p->nodes[i].used) {
+			continue;
+		}
+		take_self(r, id);
+		take_outer(r, id);
+		r->node_sums[parent].hooks_outer += r->node_sums[id].hooks_outer;
+		r->node_sums[parent].hooks_self +=
+			scaled(r->node_sums[id].calls, r->hdr.hook_outside_x1000);
+	}
+	return 0;
+}
