@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "report/exclude.h"
 
 struct values {
 	bool exclude;
@@ -28,7 +29,7 @@ struct compiler {
 static const struct compiler compilers[] = {
 	{"gcc", "-finstrument-functions",
 	 "-finstrument-functions "
-	 "-finstrument-functions-exclude-file-list=/usr/include,/include/c++"},
+	 "-finstrument-functions-exclude-file-list=" AP_EXCLUDE_HEADERS},
 	/* clang has no lists; but what it has inlined can go without. */
 	{"clang", "-finstrument-functions", "-finstrument-functions-after-inlining"},
 };

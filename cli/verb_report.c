@@ -36,7 +36,7 @@ static const struct ap_option options[] = {
 	{"callees", 0, AP_OPTION_TEXT, AT(callees), "FUNCTION", "only what a function calls", NULL},
 	{"tree", 0, AP_OPTION_NUMBER, AT(tree), "DEPTH", "the call tree down to a depth", NULL},
 	{"exclude-flags", 0, AP_OPTION_FLAG, AT(exclude), NULL,
-	 "only gcc's flag to leave out what costs too much", NULL},
+	 "only gcc's flags to leave out what costs too much", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
 	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
 	 NULL},

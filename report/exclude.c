@@ -14,30 +14,91 @@
 
 #define NAME_BYTES 512
 #define ANONYMOUS "(anonymous namespace)"
+#define FILE_LIST "-finstrument-functions-exclude-file-list="
+#define FUNCTION_LIST "-finstrument-functions-exclude-function-list="
 
-static bool is_tiny(const struct ap_report *report, uint32_t f)
+/* Of all calls. */
+#define LEAST_SHARE 1000
+
+static uint64_t least_calls(const struct ap_report *report)
+{
+	uint64_t calls = 0;
+
+	for (size_t i = 0; i < report->order_n; i++)
+		calls += report->profile->functions[report->order[i]].calls;
+	return calls / LEAST_SHARE + 1;
+}
+
+static bool is_tiny(const struct ap_report *report, const struct ap_excluded *excluded, uint32_t f)
 {
 	const struct ap_profile_function *function = &report->profile->functions[f];
 
-	return ap_figure_listed(report, f) && function->calls &&
+	return ap_figure_listed(report, f) && function->calls >= excluded->least_calls &&
 	       ap_figure_avg_self_ns(function) < report->profile->quality.hook_ns;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return text && strncmp(text, with, strlen(with)) == 0;
+}
+
+/* As gcc finds the entries of AP_EXCLUDE_HEADERS in the name of a file. A template's function that the C++ library has too
+ * has its address there, where no file is known. */
+static bool in_system_header(const struct ap_symbol *symbol)
+{
+	if (symbol->file)
+		return strstr(symbol->file, "/usr/include") || strstr(symbol->file, "/include/c++");
+	return begins(symbol->module, "libstdc++.so") || begins(symbol->module, "libc++.so");
+}
+
+/* Functions of headers that do enough to be seen would go as well. */
+static bool headers_may_go(const struct ap_report *report, const struct ap_excluded *excluded)
+{
+	uint64_t seen_ns = 0;
+
+	for (size_t i = 0; i < report->order_n; i++) {
+		const uint32_t f = report->order[i];
+		if (in_system_header(&report->symbols[f]) && !is_tiny(report, excluded, f))
+			seen_ns += report->profile->functions[f].self_ns;
+	}
+	return ap_figure_share((double)seen_ns, (double)ap_figure_self_sum(report)) <=
+	       AP_EXCLUDE_HEADERS_MOST_PCT;
+}
+
+static void count_headers(const struct ap_report *report, struct ap_excluded *ret)
+{
+	for (size_t i = 0; i < ret->n; i++) {
+		const uint32_t f = ret->functions[i];
+		if (in_system_header(&report->symbols[f])) {
+			ret->headers_n++;
+			ret->headers_calls += report->profile->functions[f].calls;
+		}
+	}
+}
+
+bool ap_exclude_by_file(const struct ap_report *report, const struct ap_excluded *excluded,
+			uint32_t function)
+{
+	return excluded->headers_n && in_system_header(&report->symbols[function]);
 }
 
 int ap_exclude_find(const struct ap_report *report, struct ap_excluded *ret)
 {
 	struct ap_figure_ordered by_calls;
 
-	*ret = (struct ap_excluded){.n = 0};
+	*ret = (struct ap_excluded){.least_calls = least_calls(report)};
 	if (ap_figure_order(report, AP_SORT_CALLS, &by_calls))
 		return -ENOMEM;
 	ret->functions = by_calls.functions;
 	for (size_t i = 0; i < by_calls.n; i++) {
 		const uint32_t f = by_calls.functions[i];
-		if (is_tiny(report, f)) {
+		if (is_tiny(report, ret, f)) {
 			ret->functions[ret->n++] = f; /* never behind i */
 			ret->calls += report->profile->functions[f].calls;
 		}
 	}
+	if (headers_may_go(report, ret))
+		count_headers(report, ret);
 	return 0;
 }
 
@@ -127,27 +188,43 @@ bool ap_exclude_pattern(const char *name, char *ret, size_t size)
 }
 
 /* May it stand in the list? Not when it is a part of the name of one that stays. */
-static bool is_clear(const struct ap_report *report, const char *pattern)
+static bool is_clear(const struct ap_report *report, const struct ap_excluded *excluded,
+		     const char *pattern)
 {
 	for (size_t i = 0; i < report->order_n; i++) {
 		const uint32_t f = report->order[i];
-		if (!is_tiny(report, f) && strstr(report->symbols[f].name, pattern))
+		if (!is_tiny(report, excluded, f) && !ap_exclude_by_file(report, excluded, f) &&
+		    strstr(report->symbols[f].name, pattern))
 			return false;
 	}
 	return true;
 }
 
-static void put_names(FILE *out, const struct ap_report *report, const struct ap_excluded *excluded,
-		      size_t most)
+/* Is @pattern an entry of the list @names? */
+static bool is_listed(const char *names, const char *pattern)
+{
+	const size_t n = strlen(pattern);
+
+	for (const char *at = strstr(names, pattern); at; at = strstr(at + 1, pattern)) {
+		if ((at == names || at[-1] == ',') && (at[n] == ',' || at[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* @names: what is in @out so far, after a flush. */
+static void put_names(FILE *out, char *const *names, const struct ap_report *report,
+		      const struct ap_excluded *excluded, size_t most)
 {
 	char pattern[NAME_BYTES];
 	size_t n = 0;
 
 	for (size_t i = 0; i < excluded->n && n < most; i++) {
-		const struct ap_symbol *symbol = &report->symbols[excluded->functions[i]];
-		if (symbol->guessed ||
-		    !ap_exclude_pattern(symbol->name, pattern, sizeof(pattern)) ||
-		    !is_clear(report, pattern))
+		const uint32_t f = excluded->functions[i];
+		const struct ap_symbol *symbol = &report->symbols[f];
+		if (symbol->guessed || ap_exclude_by_file(report, excluded, f) ||
+		    !ap_exclude_pattern(symbol->name, pattern, sizeof(pattern)) || fflush(out) ||
+		    is_listed(*names, pattern) || !is_clear(report, excluded, pattern))
 			continue;
 		if (n++)
 			putc(',', out);
@@ -155,8 +232,9 @@ static void put_names(FILE *out, const struct ap_report *report, const struct ap
 	}
 }
 
-char *ap_exclude_names(const struct ap_report *report, const struct ap_excluded *excluded,
-		       size_t most)
+/* Return: new text, free it; NULL for want of memory. */
+static char *names_of(const struct ap_report *report, const struct ap_excluded *excluded,
+		      size_t most)
 {
 	char *names = NULL;
 	size_t size;
@@ -164,10 +242,24 @@ char *ap_exclude_names(const struct ap_report *report, const struct ap_excluded 
 
 	if (!out)
 		return NULL;
-	put_names(out, report, excluded, most);
+	put_names(out, &names, report, excluded, most);
 	if (fclose(out)) {
 		free(names);
 		return NULL;
 	}
 	return names;
+}
+
+char *ap_exclude_flags(const struct ap_report *report, const struct ap_excluded *excluded,
+		       size_t most)
+{
+	char *names = names_of(report, excluded, most), *flags = NULL;
+	const bool both = names && *names && excluded->headers_n;
+
+	if (names &&
+	    asprintf(&flags, "%s%s%s%s", excluded->headers_n ? FILE_LIST AP_EXCLUDE_HEADERS : "",
+		     both ? " " : "", *names ? FUNCTION_LIST : "", names) < 0)
+		flags = NULL;
+	free(names);
+	return flags;
 }

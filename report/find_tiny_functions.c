@@ -16,17 +16,21 @@
 #define NAMED 8 /* in the recommendation */
 
 static void recommend(const struct ap_report *report, struct ap_findings *all,
-		      struct ap_finding *finding, const struct ap_excluded *tiny, const char *names)
+		      struct ap_finding *finding, const struct ap_excluded *tiny, const char *flags)
 {
 	const struct ap_symbol *first = &report->symbols[tiny->functions[0]];
 
-	if (*names)
-		ap_finding_recommend(
-			all, finding,
-			"Leave them out, %s%s first: build with "
-			"-finstrument-functions-exclude-function-list=%s (gcc; it takes parts of "
-			"names), or mark them __attribute__((no_instrument_function)).",
-			first->name, ap_finding_place(first).text, names);
+	if (tiny->headers_n)
+		ap_finding_recommend(all, finding,
+				     "Leave them out: build with %s (gcc; it takes parts of "
+				     "names of files and functions).",
+				     flags);
+	else if (*flags)
+		ap_finding_recommend(all, finding,
+				     "Leave them out, %s%s first: build with %s (gcc; it takes "
+				     "parts of names), or mark them "
+				     "__attribute__((no_instrument_function)).",
+				     first->name, ap_finding_place(first).text, flags);
 	else
 		ap_finding_recommend(all, finding,
 				     "Leave them out, %s%s first: mark them "
@@ -34,13 +38,32 @@ static void recommend(const struct ap_report *report, struct ap_findings *all,
 				     first->name, ap_finding_place(first).text);
 }
 
+static void name_them(const struct ap_report *report, struct ap_findings *all,
+		      struct ap_finding *finding, const struct ap_excluded *tiny)
+{
+	size_t named = 0;
+
+	for (size_t i = 0; i < tiny->n && named < NAMED; i++) {
+		const uint32_t f = tiny->functions[i];
+		const struct ap_profile_function *function = &report->profile->functions[f];
+		if (ap_exclude_by_file(report, tiny, f))
+			continue;
+		ap_finding_evidence(all, finding, "%s%s: %s calls, %s self a call",
+				    report->symbols[f].name,
+				    ap_finding_place(&report->symbols[f]).text,
+				    ap_human_count(function->calls).text,
+				    ap_human_ns(ap_figure_avg_self_ns(function)).text);
+		named++;
+	}
+}
+
 static void found(const struct ap_report *report, struct ap_findings *all,
 		  const struct ap_excluded *tiny, double share)
 {
 	const double hook_ns = report->profile->quality.hook_ns;
-	char *names = ap_exclude_names(report, tiny, NAMED);
+	char *flags = ap_exclude_flags(report, tiny, NAMED);
 
-	if (!names) {
+	if (!flags) {
 		all->error = -ENOMEM;
 		return;
 	}
@@ -51,17 +74,12 @@ static void found(const struct ap_report *report, struct ap_findings *all,
 	ap_finding_evidence(all, finding,
 			    "%s calls at ~%.1f ns each; a call does less than that itself",
 			    ap_human_count(tiny->calls).text, hook_ns);
-	for (size_t i = 0; i < tiny->n && i < NAMED; i++) {
-		const uint32_t f = tiny->functions[i];
-		const struct ap_profile_function *function = &report->profile->functions[f];
-		ap_finding_evidence(all, finding, "%s%s: %s calls, %s self a call",
-				    report->symbols[f].name,
-				    ap_finding_place(&report->symbols[f]).text,
-				    ap_human_count(function->calls).text,
-				    ap_human_ns(ap_figure_avg_self_ns(function)).text);
-	}
-	recommend(report, all, finding, tiny, names);
-	free(names);
+	if (tiny->headers_n)
+		ap_finding_evidence(all, finding, "%zu functions of system headers: %s calls",
+				    tiny->headers_n, ap_human_count(tiny->headers_calls).text);
+	name_them(report, all, finding, tiny);
+	recommend(report, all, finding, tiny, flags);
+	free(flags);
 }
 
 void ap_find_tiny_functions(const struct ap_report *report, struct ap_findings *all)

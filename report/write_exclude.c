@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report/write_exclude.c - the flag for the compiler that leaves out what costs more to record than it does, and nothing
+/* report/write_exclude.c - the flags for the compiler that leave out what costs more to record than it does, and nothing
  * else: for `$(autoprof report --exclude-flags)` in a build. */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,16 +8,16 @@
 
 #define MOST_NAMES 100 /* the most called; a command has a length */
 
-static int write_names(const struct ap_report *report, const struct ap_excluded *excluded,
+static int write_flags(const struct ap_report *report, const struct ap_excluded *excluded,
 		       FILE *out)
 {
-	char *names = ap_exclude_names(report, excluded, MOST_NAMES);
+	char *flags = ap_exclude_flags(report, excluded, MOST_NAMES);
 
-	if (!names)
+	if (!flags)
 		return -ENOMEM;
-	if (*names)
-		fprintf(out, "-finstrument-functions-exclude-function-list=%s\n", names);
-	free(names);
+	if (*flags)
+		fprintf(out, "%s\n", flags);
+	free(flags);
 	return ferror(out) ? -EIO : 0;
 }
 
@@ -29,7 +29,7 @@ static int write_exclude(const struct ap_report *report, const struct ap_report_
 	(void)options;
 	int r = ap_exclude_find(report, &excluded);
 	if (r == 0)
-		r = write_names(report, &excluded, out);
+		r = write_flags(report, &excluded, out);
 	free(excluded.functions);
 	return r;
 }

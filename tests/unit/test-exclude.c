@@ -103,6 +103,43 @@ START_TEST(only_what_is_tiny_and_no_part_of_a_name_that_stays)
 }
 END_TEST
 
+/* all of the rest is in a.c */
+START_TEST(functions_of_system_headers_are_left_out_by_file)
+{
+	const uint32_t get = report_fixture_function(&fx, "get", "a.c", 1);
+	const uint32_t twin = report_fixture_function(&fx, "ns::Box<int>::get()", "a.c", 2);
+	const uint32_t size = report_fixture_function(&fx, "std::vector<int>::size() const",
+						      "/usr/include/c++/12/bits/stl_vector.h", 3);
+	const uint32_t end = report_fixture_function(&fx, "std::string::end()", NULL, 0);
+	const uint32_t sort = report_fixture_function(&fx, "std::sort<int*>(int*, int*)",
+						      "/usr/include/c++/12/bits/stl_algo.h", 4);
+	const uint32_t work = report_fixture_function(&fx, "size", "a.c", 5);
+
+	fx.symbols[end].module = "libstdc++.so.6";
+	report_fixture_calls(&fx, get, 100, 5);
+	report_fixture_calls(&fx, twin, 50, 5);
+	report_fixture_calls(&fx, size, 300, 5);
+	report_fixture_calls(&fx, end, 200, 5);
+	report_fixture_calls(&fx, work, 1, 100000);
+	report_fixture_calls(&fx, sort, 1, 11200); /* a tenth of the self time in all */
+	assert_writes("-finstrument-functions-exclude-file-list=/usr/include,/include/c++ "
+		      "-finstrument-functions-exclude-function-list=get,::get\n");
+	report_fixture_calls(&fx, sort, 1, 400); /* no more out of sight than that */
+	assert_writes("-finstrument-functions-exclude-function-list=::size,std::string::end,"
+		      "get,::get\n");
+}
+END_TEST
+
+START_TEST(no_name_stands_twice)
+{
+	const char *const names[] = {"A<int>::get()", "A<char>::get()", "B<int>::getter()"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		report_fixture_calls(&fx, report_fixture_function(&fx, names[i], "a.c", 1), 10, 5);
+	assert_writes("-finstrument-functions-exclude-function-list=::get,::getter\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("exclude");
@@ -113,6 +150,8 @@ int main(void)
 			    sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(names, a_pattern_that_does_not_fit_is_none);
 	tcase_add_test(names, only_what_is_tiny_and_no_part_of_a_name_that_stays);
+	tcase_add_test(names, functions_of_system_headers_are_left_out_by_file);
+	tcase_add_test(names, no_name_stands_twice);
 	suite_add_tcase(suite, names);
 	return ap_check_main(suite);
 }
