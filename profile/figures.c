@@ -54,6 +54,12 @@ static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n
 	to->hooks_outer += n->recursive ? 0 : sum->hooks_outer;
 }
 
+/* Of sums that have gone round, in a hostile file, the smaller may be larger. */
+static uint64_t less(uint64_t sum, uint64_t part)
+{
+	return sum > part ? sum - part : 0;
+}
+
 static uint64_t larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -62,8 +68,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static void function_figures(const struct ap_reader *r, struct ap_profile_function *f,
 			     const struct ap_function_sum *sum)
 {
-	const uint64_t self = sum->self_ticks - sum->hooks_self;
-	uint64_t total = sum->outer_ticks - sum->hooks_outer, raw_total = sum->outer_ticks;
+	const uint64_t self = less(sum->self_ticks, sum->hooks_self);
+	uint64_t total = less(sum->outer_ticks, sum->hooks_outer), raw_total = sum->outer_ticks;
 
 	/* Of paths that were joined only the self time is known to belong to some outer call. */
 	if (f->total_partial) {
