@@ -200,22 +200,23 @@ static bool is_clear(const struct ap_report *report, const struct ap_excluded *e
 	return true;
 }
 
-/* Is @pattern an entry of the list @names? */
-static bool is_listed(const char *names, const char *pattern)
+/* Is @pattern an entry of a list in @flags? */
+static bool is_listed(const char *flags, const char *pattern)
 {
 	const size_t n = strlen(pattern);
 
-	for (const char *at = strstr(names, pattern); at; at = strstr(at + 1, pattern)) {
-		if ((at == names || at[-1] == ',') && (at[n] == ',' || at[n] == '\0'))
+	for (const char *at = strstr(flags, pattern); at; at = strstr(at + 1, pattern)) {
+		if (at > flags && strchr("=,", at[-1]) && (at[n] == ',' || at[n] == '\0'))
 			return true;
 	}
 	return false;
 }
 
-/* @names: what is in @out so far, after a flush. */
-static void put_names(FILE *out, char *const *names, const struct ap_report *report,
+/* @flags: what is in @out so far, after a flush. */
+static void put_names(FILE *out, char *const *flags, const struct ap_report *report,
 		      const struct ap_excluded *excluded, size_t most)
 {
+	const char *before = excluded->headers_n ? " " FUNCTION_LIST : FUNCTION_LIST;
 	char pattern[NAME_BYTES];
 	size_t n = 0;
 
@@ -224,42 +225,27 @@ static void put_names(FILE *out, char *const *names, const struct ap_report *rep
 		const struct ap_symbol *symbol = &report->symbols[f];
 		if (symbol->guessed || ap_exclude_by_file(report, excluded, f) ||
 		    !ap_exclude_pattern(symbol->name, pattern, sizeof(pattern)) || fflush(out) ||
-		    is_listed(*names, pattern) || !is_clear(report, excluded, pattern))
+		    is_listed(*flags, pattern) || !is_clear(report, excluded, pattern))
 			continue;
-		if (n++)
-			putc(',', out);
-		fputs(pattern, out);
+		fprintf(out, "%s%s", n++ ? "," : before, pattern);
 	}
-}
-
-/* Return: new text, free it; NULL for want of memory. */
-static char *names_of(const struct ap_report *report, const struct ap_excluded *excluded,
-		      size_t most)
-{
-	char *names = NULL;
-	size_t size;
-	FILE *out = open_memstream(&names, &size);
-
-	if (!out)
-		return NULL;
-	put_names(out, &names, report, excluded, most);
-	if (fclose(out)) {
-		free(names);
-		return NULL;
-	}
-	return names;
 }
 
 char *ap_exclude_flags(const struct ap_report *report, const struct ap_excluded *excluded,
 		       size_t most)
 {
-	char *names = names_of(report, excluded, most), *flags = NULL;
-	const bool both = names && *names && excluded->headers_n;
+	char *flags = NULL;
+	size_t size;
+	FILE *out = open_memstream(&flags, &size);
 
-	if (names &&
-	    asprintf(&flags, "%s%s%s%s", excluded->headers_n ? FILE_LIST AP_EXCLUDE_HEADERS : "",
-		     both ? " " : "", *names ? FUNCTION_LIST : "", names) < 0)
-		flags = NULL;
-	free(names);
+	if (!out)
+		return NULL;
+	if (excluded->headers_n)
+		fputs(FILE_LIST AP_EXCLUDE_HEADERS, out);
+	put_names(out, &flags, report, excluded, most);
+	if (fclose(out)) {
+		free(flags);
+		return NULL;
+	}
 	return flags;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "profile/profile.h"
 #include "runtime/runtime.h"
@@ -215,6 +216,7 @@ START_TEST(every_path_has_its_calls_whatever_stack_they_are_on)
 		ap_fiber_made(start_of(i), STACK_BYTES);
 	for (uint64_t seed = first; seed < first + ROUNDS; seed++)
 		play(seed);
+	unlink(ap_runtime.spool_path);
 }
 END_TEST
 

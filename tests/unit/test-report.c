@@ -402,7 +402,8 @@ START_TEST(color_is_there_only_when_asked_for_and_changes_nothing_else)
 {
 	report_fixture_busy(&fx);
 	char *plain = text_of(NULL);
-	char *color = text_of(&(struct ap_report_options){.color = true});
+	const struct ap_report_options colored = {.color = true};
+	char *color = text_of(&colored);
 	char *to = color;
 
 	ck_assert_ptr_null(strchr(plain, '\x1b'));
