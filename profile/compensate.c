@@ -14,25 +14,32 @@ static uint64_t scaled(uint64_t calls, uint64_t ticks_x1000)
 	return (uint64_t)((ap_u128)calls * ticks_x1000 / 1000);
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Ticks that the calls of node @id and the calls it made are worth; the parts of its children were added before. */
 static void take_self(struct ap_reader *r, uint32_t id)
 {
 	struct ap_node_sum *sum = &r->node_sums[id];
 	const uint64_t wanted = sum->hooks_self + scaled(sum->calls, r->hdr.hook_inside_x1000);
 
-	sum->hooks_self = wanted < sum->self_ticks ? wanted : sum->self_ticks;
+	sum->hooks_self = smaller(wanted, sum->self_ticks);
 	if (wanted > sum->self_ticks && sum->calls) {
 		r->profile->quality.compensation_clamps++;
 	}
 }
 
+/* What is left of a total is no less than what is left of its self time: steps in doubt may have given the calls below more
+ * time than they were in. */
 static void take_outer(struct ap_reader *r, uint32_t id)
 {
 	struct ap_node_sum *sum = &r->node_sums[id];
 	const uint64_t outer = (int64_t)sum->outer_ticks > 0 ? sum->outer_ticks : 0;
+	const uint64_t self = smaller(sum->self_ticks - sum->hooks_self, outer);
 
-	sum->hooks_outer += sum->hooks_self;
-	sum->hooks_outer = sum->hooks_outer < outer ? sum->hooks_outer : outer;
+	sum->hooks_outer = smaller(sum->hooks_outer + sum->hooks_self, outer - self);
 }
 
 /* Parents come before their children: from the last to the first, every node finds what is below it done. */

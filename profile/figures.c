@@ -73,8 +73,10 @@ static void function_figures(const struct ap_reader *r, struct ap_profile_functi
 
 	/* Of paths that were joined only the self time is known to belong to some outer call. */
 	if (f->total_partial) {
-		total = larger(total, self);
 		raw_total = larger(raw_total, sum->self_ticks);
+	}
+	if (raw_total >= sum->self_ticks) {
+		total = larger(total, self); /* the hooks of inner calls are estimates, too */
 	}
 	f->calls = f->timed_calls + sum->beyond;
 	f->total_ns = ap_reader_duration(r, total);

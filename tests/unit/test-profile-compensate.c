@@ -153,6 +153,19 @@ START_TEST(overhead_is_of_the_time_without_it)
 }
 END_TEST
 
+/* A fold that was cut short may have counted a call below twice: 95 do not hold 90 and two times 19. */
+START_TEST(a_total_keeps_its_self_time_whatever_is_below)
+{
+	ap_builder_leaf(b, 0, n_leaf, 7 + INSIDE);
+	ap_builder_leaf(b, 0, n_leaf, 7 + INSIDE);
+	ap_builder_call(b, 0, n_outer, 95, 90);
+
+	read_it();
+	assert_times(f_leaf, 14, 14);
+	assert_times(f_outer, 90 - INSIDE - 2 * OUTSIDE, 90 - INSIDE - 2 * OUTSIDE);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("profile-compensate");
@@ -162,6 +175,7 @@ static Suite *suite(void)
 	tcase_add_test(t, every_call_loses_its_own_hooks_and_its_callers_lose_the_rest);
 	tcase_add_test(t, recursion_loses_each_pair_once);
 	tcase_add_test(t, no_time_becomes_negative);
+	tcase_add_test(t, a_total_keeps_its_self_time_whatever_is_below);
 	tcase_add_test(t, what_was_not_calibrated_is_not_taken);
 	tcase_add_test(t, hostile_costs_are_survived);
 	tcase_add_test(t, overhead_is_of_the_time_without_it);
