@@ -20,10 +20,10 @@
 static uint64_t hook_cost(const struct ap_spool_header *h)
 {
 	const struct ap_hook_cost *hooks = &ap_runtime.hook_cost;
-	uint64_t cost = hooks->pair - hooks->empty;
-	if (h->fold_events)
-		cost += ap_ticks_of_ns(h->fold_ns) * 2000 / h->fold_events;
-	return cost;
+	const uint64_t events = __atomic_load_n(&h->fold_events, __ATOMIC_RELAXED);
+	const uint64_t fold_ns = __atomic_load_n(&h->fold_ns, __ATOMIC_RELAXED);
+	const uint64_t fold_cost = events ? ap_ticks_of_ns(fold_ns) * 2000 / events : 0;
+	return hooks->pair - hooks->empty + fold_cost;
 }
 
 /** ap_usage_update() - CPU time, peak memory and a clock pair into the spool: about 3 us, so now and then. */
