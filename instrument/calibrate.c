@@ -59,8 +59,10 @@ static APART void do_nothing(void *function, void *call_site)
 	__asm__ volatile("" : : "r"(function), "r"(call_site) : "memory");
 }
 
-/* Ticks of PAIRS calls of @body. @enter, @leave: NULL: without hooks. */
-static APART uint64_t time_calls(body_fn body, hook_fn enter, hook_fn leave)
+/* Ticks of PAIRS calls of @body. @enter, @leave: NULL: without hooks. Inlined, so that hooks are called as the program calls
+ * them: directly. */
+static inline __attribute__((always_inline)) uint64_t time_calls(body_fn body, hook_fn enter,
+								 hook_fn leave)
 {
 	uint32_t x = 1;
 	const uint64_t start = ap_ticks();
@@ -73,6 +75,21 @@ static APART uint64_t time_calls(body_fn body, hook_fn enter, hook_fn leave)
 	}
 	__asm__ volatile("" : : "r"(x));
 	return ap_ticks() - start;
+}
+
+static APART uint64_t time_hooked(body_fn body)
+{
+	return time_calls(body, __cyg_profile_func_enter, __cyg_profile_func_exit);
+}
+
+static APART uint64_t time_empty(body_fn body)
+{
+	return time_calls(body, do_nothing, do_nothing);
+}
+
+static APART uint64_t time_bare(body_fn body)
+{
+	return time_calls(body, NULL, NULL);
 }
 
 static uint64_t ticks_inside(const struct ap_event *slots)
@@ -102,13 +119,11 @@ static void measure(struct best *best, struct ap_thread *thread, const struct ap
 {
 	for (size_t i = BODIES; i-- > 0;) {
 		thread->cursor = (uint64_t)slots;
-		const uint64_t ticks =
-			time_calls(bodies[i], __cyg_profile_func_enter, __cyg_profile_func_exit);
-		best->hooked[i] = smaller(best->hooked[i], ticks);
-		best->bare[i] = smaller(best->bare[i], time_calls(bodies[i], NULL, NULL));
+		best->hooked[i] = smaller(best->hooked[i], time_hooked(bodies[i]));
+		best->bare[i] = smaller(best->bare[i], time_bare(bodies[i]));
 	}
 	best->inside = smaller(best->inside, ticks_inside(slots)); /* of no_work(), the last */
-	best->empty = smaller(best->empty, time_calls(no_work, do_nothing, do_nothing));
+	best->empty = smaller(best->empty, time_empty(no_work));
 }
 
 /* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. */

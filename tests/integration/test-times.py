@@ -88,23 +88,26 @@ def no_folds():
     assert above < folds / 4, said
 
 
-def parent_of(exe):
-    return ap.run([exe, "20"], options="monitor=off").from_spool().one("parent")
+def report_of(exe):
+    return ap.run([exe, "20"], options="monitor=off").from_spool()
 
 
 @ap.case("a parent has the time that it has where its children have no hooks")
 def compensated():
+    """Within 5 %, and what the report says of how well the cost of hooks is known."""
     whole = ap.build("leafy", ["leafy.c"], ["-O2"])
     bare = ap.build("leafy-bare", ["leafy.c"], ["-O2", "-DBARE"])
-    ratios = []
-    for run in range(200):  # of 2 ms each, one after the other: a machine that slows down slows both
-        truth = parent_of(bare)["raw_total_ns"]
-        f = parent_of(whole)
-        ratios.append(f["total_ns"] / truth)
-        assert f["raw_total_ns"] - f["total_ns"] > 20000 * 5, f
-        if run >= 20 and abs(statistics.median(ratios) - 1) <= 0.05:
+    off = []
+    for run in range(100):  # of 2 ms each, one after the other: a machine that slows down slows both
+        truth = report_of(bare).one("parent")["raw_total_ns"]
+        report = report_of(whole)
+        ours = report.one("parent")
+        error = 20000 * report.quality["hook_error_ns"]
+        off.append((ours["total_ns"] - truth) / (0.05 * truth + error))
+        assert ours["raw_total_ns"] - ours["total_ns"] > 20000 * 5, ours
+        if run >= 20 and abs(statistics.median(off)) <= 1:
             break
-    assert abs(statistics.median(ratios) - 1) <= 0.05, sorted(ratios)
+    assert abs(statistics.median(off)) <= 1, sorted(off)
 
 
 @ap.case("no time is negative or longer than the run, whatever interrupts")
