@@ -64,7 +64,8 @@ def beside_waiting():
         raise ap.Skip("this machine does not allow so many threads")
     report = r.assert_counts(r.report()).assert_sane()
     assert report.process["threads_created"] == 21100, report.process
-    assert report.quality["memory_used_bytes"] < 5 << 20, report.quality["memory_used_bytes"]
+    # 3 MiB; more where threads that have ended are not gone yet. Each with memory of its own would be above 40.
+    assert report.quality["memory_used_bytes"] < 12 << 20, report.quality["memory_used_bytes"]
 
 
 @ap.case("self times of a thread are no more than its life")
