@@ -120,12 +120,43 @@ static int make_room(struct ap_fold *fold)
 	return 0;
 }
 
-/* Where the call belongs in the tree: direct recursion stays in its node, unless that is the parent process's. */
+/* Direct recursion, unless the outer call is the parent process's. */
+static bool is_inner(const struct ap_frame *top, uint64_t word)
+{
+	return top && !(top->flags & AP_FRAME_INHERITED) &&
+	       function_bits(top->word) == function_bits(word);
+}
+
+/* As whose call does it count? */
+static int callee(struct ap_reader *r, const struct ap_fold *fold, const struct ap_event *event,
+		  uint32_t *ret)
+{
+	const struct ap_frame *top = top_of(fold);
+	const uint64_t address = ap_event_address(event->word);
+
+	if (is_inner(top, event->word)) {
+		*ret = r->profile->nodes[top->node].function;
+		return 0;
+	}
+	if (r->hdr.filters) {
+		*ret = ap_reader_left_out(r, top ? top->node : AP_ID_ROOT,
+					  ap_model_module_at(r, address, fold->last_ticks),
+					  address);
+		if (*ret) {
+			return 0;
+		}
+	}
+	return ap_model_function(r, address, fold->last_ticks, ret);
+}
+
+/* Where the call belongs in the tree: direct recursion stays in its node, as does what is left out of what is left out. */
 static int place(struct ap_reader *r, const struct ap_frame *top, uint32_t function,
 		 struct ap_frame *frame)
 {
-	if (top && !(top->flags & AP_FRAME_INHERITED) &&
-	    function_bits(top->word) == function_bits(frame->word)) {
+	const bool part = top && !(top->flags & AP_FRAME_INHERITED) && function < AP_ID_FIRST &&
+			  r->profile->nodes[top->node].function == function;
+
+	if (part || is_inner(top, frame->word)) {
 		frame->node = top->node;
 		frame->flags = AP_FRAME_INNER;
 		return 0;
@@ -152,32 +183,39 @@ static int push(struct ap_reader *r, struct ap_fold *fold, const struct ap_event
 	return e;
 }
 
+/* Calls on top of it are counted, not timed. */
+static bool is_beyond(const struct ap_fold *fold)
+{
+	return fold->stack.beyond || fold->stack.frames_n >= AP_MAX_FRAMES ||
+	       fold->fiber == AP_FIBER_LOST;
+}
+
 static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
 {
 	const uint64_t now = fold->last_ticks - fold->gap_ticks;
 
 	uint32_t function;
-	int e = ap_model_function(r, ap_event_address(event->word), fold->last_ticks, &function);
-	if (e < 0) {
-		return e;
-	}
-	if (fold->stack.beyond || fold->stack.frames_n >= AP_MAX_FRAMES ||
-	    fold->fiber == AP_FIBER_LOST) {
-		fold->stack.beyond++;
-		r->reader_counts.beyond++;
-		r->function_sums[function].beyond++;
-		return 0;
-	}
-	while (fold->stack.frames_n && is_gone(fold, event)) {
+	int e = 0;
+
+	while (!is_beyond(fold) && fold->stack.frames_n && is_gone(fold, event)) {
 		r->reader_counts.resyncs++;
 		e = close_unclosed(r, fold, now);
 		if (e < 0) {
 			return e;
 		}
 	}
+	e = callee(r, fold, event, &function);
+	if (e < 0) {
+		return e;
+	}
+	if (is_beyond(fold)) {
+		fold->stack.beyond++;
+		r->reader_counts.beyond++;
+		r->function_sums[function].beyond++;
+		return 0;
+	}
 	return push(r, fold, event, function);
 }
-
 /* Frames above the one of this function, itself excluded; frames_n when there is none. */
 static size_t frames_above(const struct ap_fold *fold, uint64_t word)
 {

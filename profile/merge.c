@@ -372,6 +372,15 @@ static void add_events(struct ap_profile_quality *to, const struct ap_profile_qu
 	to->specials += from->specials;
 }
 
+static int copy_text(char **to, const char *from)
+{
+	char *copy = strdup(from);
+
+	free(*to);
+	*to = copy;
+	return copy ? 0 : -ENOMEM;
+}
+
 static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 {
 	struct ap_profile_quality *to = &merge->profile->quality;
@@ -393,6 +402,9 @@ static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 		merge->error_ns += ap_merge_exact(q->hook_error_ns * calls);
 		merge->outside_ns += ap_merge_exact(q->hook_outside_ns * calls);
 	}
+	if (q->filters && !to->filters) { /* all of a tree have the same */
+		e = copy_text(&to->filters, q->filters);
+	}
 	for (size_t i = 0; i < q->options_ignored_n && e == 0; i++) {
 		e = ap_merge_line(&to->options_ignored, &to->options_ignored_n,
 				  q->options_ignored[i]);
@@ -401,15 +413,6 @@ static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 		e = ap_merge_line(&to->notes, &to->notes_n, q->notes[i]);
 	}
 	return e;
-}
-
-static int copy_text(char **to, const char *from)
-{
-	char *copy = strdup(from);
-
-	free(*to);
-	*to = copy;
-	return copy ? 0 : -ENOMEM;
 }
 
 /* The whole is named for its first process. */

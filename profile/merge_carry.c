@@ -194,12 +194,18 @@ static void quality(struct carrier *c, struct ap_profile_quality *q)
 	if (c->loading) {
 		q->clock = clocks[clock % 3];
 		q->notes = q->options_ignored = NULL;
+		q->filters = NULL;
 		for (int i = 0; i < AP_PROFILE_DROPS; i++) {
 			q->dropped[i].reason = reasons[i];
 		}
 	}
 	lines(c, &q->notes, &q->notes_n);
 	lines(c, &q->options_ignored, &q->options_ignored_n);
+	text(c, &q->filters);
+	if (c->loading && q->filters && !*q->filters) {
+		free(q->filters);
+		q->filters = NULL;
+	}
 }
 
 static void process(struct carrier *c, struct ap_profile_process *p)

@@ -68,7 +68,7 @@ void ap_lines_free(char **lines, size_t n)
 	free(lines);
 }
 
-__attribute__((format(printf, 2, 3))) static int note(struct ap_reader *r, const char *format, ...)
+int ap_reader_note(struct ap_reader *r, const char *format, ...)
 {
 	struct ap_profile_quality *q = &r->profile->quality;
 	char *line = NULL;
@@ -88,7 +88,7 @@ static int note_damage(struct ap_reader *r)
 
 	for (int kind = 0; kind < AP_DAMAGE_KINDS && e == 0; kind++) {
 		if (r->damage[kind]) {
-			e = note(r, "%" PRIu64 " %s", r->damage[kind], damage_text[kind]);
+			e = ap_reader_note(r, "%" PRIu64 " %s", r->damage[kind], damage_text[kind]);
 		}
 	}
 	return e;
@@ -100,18 +100,20 @@ static int note_state(struct ap_reader *r)
 	int e = 0;
 
 	if (r->profile->process.end == AP_PROFILE_RUNNING) {
-		e = note(r, "the program was still running: this is a snapshot, taken while it "
-			    "counted on");
+		e = ap_reader_note(
+			r, "the program was still running: this is a snapshot, taken while it "
+			   "counted on");
 	}
 	if (e == 0 && h->inert_reason) {
-		e = note(r, "recording stopped after the start: %s",
-			 strerror((int)h->inert_reason));
+		e = ap_reader_note(r, "recording stopped after the start: %s",
+				   strerror((int)h->inert_reason));
 	}
 	if (e == 0 && (h->flags & AP_SPOOL_FROZEN)) {
-		e = note(r, "the profile's memory could not grow any more");
+		e = ap_reader_note(r, "the profile's memory could not grow any more");
 	}
 	if (e == 0 && (h->flags & AP_SPOOL_SIGNALS_OPEN)) {
-		e = note(r, "signals could not be blocked: handlers may have lost events");
+		e = ap_reader_note(r,
+				   "signals could not be blocked: handlers may have lost events");
 	}
 	return e;
 }
@@ -123,7 +125,7 @@ static int note_clock(struct ap_reader *r)
 	if (fabsl(off) <= RATE_OFF_MOST) {
 		return 0;
 	}
-	return note(
+	return ap_reader_note(
 		r, "the clock ran %+.2Lf %% off its first estimate: percentiles are off by as much",
 		100 * off);
 }
@@ -133,7 +135,7 @@ static int note_late(struct ap_reader *r)
 	if (!r->hdr.late_events) {
 		return 0;
 	}
-	return note(
+	return ap_reader_note(
 		r,
 		"%" PRIu64
 		" events were of code that was unloaded and replaced several times before their "

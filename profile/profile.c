@@ -23,7 +23,8 @@ static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *kno
 	}
 	ap_reader_figures(r);
 	ap_reader_identity(r);
-	const int e = ap_reader_process(r, known);
+	int e = ap_reader_process(r, known);
+	e = e < 0 ? e : ap_reader_filters(r);
 	return e < 0 ? e : ap_reader_notes(r);
 }
 
@@ -36,6 +37,7 @@ static void finish(struct ap_reader *r)
 	for (size_t i = 0; i < r->fibers_n; i++) {
 		ap_stack_clear(&r->fibers[i].stack);
 	}
+	ap_reader_filters_finish(r);
 	free(r->fibers);
 	free(r->threads);
 	free(r->node_sums);
@@ -131,6 +133,7 @@ struct ap_profile *ap_profile_free(struct ap_profile *p)
 	free(p->process.cwd);
 	free(p->process.output);
 	ap_lines_free(p->quality.options_ignored, p->quality.options_ignored_n);
+	free(p->quality.filters);
 	ap_lines_free(p->quality.notes, p->quality.notes_n);
 	free(p);
 	return NULL;

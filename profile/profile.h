@@ -34,7 +34,7 @@ uint32_t ap_histogram_bucket_of_ns(double ns);
 
 enum ap_function_kind {
 	AP_FUNCTION_INSTRUMENTED,
-	AP_FUNCTION_SYNTHETIC, /* (root), (deeper), (other), (forked) */
+	AP_FUNCTION_SYNTHETIC, /* (root), (deeper), (other), (forked), (outside), (left out) */
 };
 
 /** A function: the sums over its call-tree nodes and all shards. Of the times, total_ns and self_ns are without what the
@@ -172,7 +172,8 @@ struct ap_profile_quality {
 	const char *clock; /* "tsc", "cntvct", "monotonic" */
 	double ticks_per_s;
 	double paths_joined_pct; /* self time below "(deeper)", percent of all */
-	char **options_ignored;	 /* "key: why" */
+	char *filters; /* the options that leave calls out, as they were given; NULL: none */
+	char **options_ignored; /* "key: why" */
 	size_t options_ignored_n;
 	char **notes;
 	size_t notes_n;

@@ -13,6 +13,7 @@
  *   figures.c   ticks become the model's nanoseconds
  *   identity.c  do the events add up?
  *   process.c   who it was and how it ended
+ *   filters.c   what it left out
  *
  * Everything is in ticks until figures.c. Functions return 0 or a negative errno; with -EBADMSG they have
  * told the reason through ap_reader_fail(). Records that make no sense are skipped and counted, by kind,
@@ -81,6 +82,13 @@ struct ap_reader_thread {
 	uint64_t holes;	    /* torn, found by the reader */
 };
 
+/** What filters say of a module's functions; parallel to the model's modules. */
+struct ap_reader_filter {
+	uint32_t level; /* of all */
+	uint64_t *matches;
+	uint32_t matches_n;
+};
+
 /** A stack that is no thread's own; by fiber id. */
 struct ap_reader_fiber {
 	struct ap_stack stack;
@@ -99,7 +107,8 @@ struct ap_reader {
 	struct ap_function_sum *function_sums;
 	size_t nodes_max, functions_max; /* room in the model's arrays and in ours */
 	struct ap_map function_by_address, node_by_path;
-	bool indexed; /* the maps are filled */
+	bool indexed;			  /* the maps are filled */
+	struct ap_reader_filter *filters; /* NULL: none */
 	struct ap_reader_thread *threads;
 	struct ap_reader_fiber *fibers;
 	size_t fibers_n;
@@ -119,6 +128,9 @@ int ap_reader_fail(struct ap_profile_error *error, const char *format, ...)
 /** ap_reader_no_memory() - say so. Return: -ENOMEM. */
 int ap_reader_no_memory(struct ap_profile_error *error);
 void ap_reader_damage(struct ap_reader *r, enum ap_damage kind);
+/** ap_reader_note() - one more line of notes. Return: 0 or -ENOMEM. */
+int ap_reader_note(struct ap_reader *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /** ap_reader_stack() - the @depth open calls of a stack whose first @most are at @frames. Those that cannot be read
  * become calls that are counted only: their exits still find their place. Return: 0 or -ENOMEM. */
@@ -135,6 +147,15 @@ static inline double ap_reader_ns_x1000(const struct ap_reader *r, uint64_t tick
 /** ap_reader_between() - the same of the time from @start to @end; 0 when they are the wrong way round. */
 uint64_t ap_reader_between(const struct ap_reader *r, uint64_t start, uint64_t end);
 
+/* filters.c */
+/** ap_reader_filter_module() - keep what filters say of module @id. Return: 0 or -ENOMEM. */
+int ap_reader_filter_module(struct ap_reader *r, size_t id, const struct ap_module *record);
+void ap_reader_filters_finish(struct ap_reader *r);
+/** ap_reader_left_out() - is a call of the function at @address, of @module (-1: unknown), from node @parent left out?
+ * Return: AP_ID_NONE, or the function as whose call it counts. */
+uint32_t ap_reader_left_out(const struct ap_reader *r, uint32_t parent, int32_t module,
+			    uint64_t address);
+
 /* The steps, in order. */
 int ap_reader_header(struct ap_reader *r);
 int ap_reader_tables(struct ap_reader *r);
@@ -147,6 +168,7 @@ int ap_reader_compensate(struct ap_reader *r);
 void ap_reader_figures(struct ap_reader *r);
 void ap_reader_identity(struct ap_reader *r);
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known);
+int ap_reader_filters(struct ap_reader *r);
 int ap_reader_notes(struct ap_reader *r);
 
 /** ap_header_check() - copy and judge the header of a file of @size bytes, of which @bytes are the first

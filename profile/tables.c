@@ -66,6 +66,7 @@ static int read_modules(struct ap_reader *r, struct ap_table *t)
 		struct ap_module record;
 		if (ap_table_get(t, id, &record)) {
 			e = take_module(r, &record, &p->modules[id]);
+			e = e < 0 ? e : ap_reader_filter_module(r, id, &record);
 		} else {
 			ap_reader_damage(r, AP_DAMAGE_MODULE);
 		}

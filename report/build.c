@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "report/figures.h"
 #include "report/findings.h"
 
 static int by_self(const void *a, const void *b, void *functions)
@@ -33,7 +34,7 @@ static int order(struct ap_report *report)
 	if (!report->order)
 		return -1;
 	for (uint32_t f = 1; f < profile->functions_n; f++) {
-		if (has_figures(&profile->functions[f]))
+		if (has_figures(&profile->functions[f]) && !ap_figure_left_out(f))
 			report->order[report->order_n++] = f;
 	}
 	qsort_r(report->order, report->order_n, sizeof(*report->order), by_self,

@@ -190,6 +190,11 @@ const char *ap_figure_base(const char *path)
 	return slash && slash[1] ? slash + 1 : path ? path : "?";
 }
 
+bool ap_figure_left_out(uint32_t function)
+{
+	return function == AP_ID_OUTSIDE || function == AP_ID_LEFT_OUT;
+}
+
 bool ap_figure_listed(const struct ap_report *report, uint32_t function)
 {
 	return report->profile->functions[function].kind != AP_FUNCTION_SYNTHETIC;

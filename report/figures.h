@@ -61,6 +61,9 @@ const char *ap_figure_base(const char *path);
 /** ap_figure_listed() - function for people to act on: not (root), (deeper), ... */
 bool ap_figure_listed(const struct ap_report *report, uint32_t function);
 
+/** ap_figure_left_out() - does this stand for what filters left out? It is in no table and no sum. */
+bool ap_figure_left_out(uint32_t function);
+
 struct ap_figure_ordered {
 	uint32_t *functions; /* ids */
 	size_t n;

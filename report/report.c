@@ -8,8 +8,13 @@
 
 /* Functions with a fixed id have no address, and names of their own. */
 static const char *const fixed_names[AP_ID_FIRST] = {
-	[AP_ID_NONE] = "?",	   [AP_ID_ROOT] = "(root)",	[AP_ID_DEEPER] = "(deeper)",
-	[AP_ID_OTHER] = "(other)", [AP_ID_FORKED] = "(forked)",
+	[AP_ID_NONE] = "?",
+	[AP_ID_ROOT] = "(root)",
+	[AP_ID_DEEPER] = "(deeper)",
+	[AP_ID_OTHER] = "(other)",
+	[AP_ID_FORKED] = "(forked)",
+	[AP_ID_OUTSIDE] = "(outside)",
+	[AP_ID_LEFT_OUT] = "(left out)",
 };
 
 struct ap_report *ap_report_new(const struct ap_profile *profile, struct ap_symbolizer *symbolizer)

@@ -134,6 +134,33 @@ static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality
 	}
 }
 
+/* What filters left out is in no table: here is how much it is. */
+static void put_filters(struct ap_text_page *page)
+{
+	static const char *const what[] = {
+		[AP_ID_OUTSIDE] = "calls outside of what is recorded",
+		[AP_ID_LEFT_OUT] = "calls",
+	};
+	const struct ap_profile *profile = page->report->profile;
+	struct ap_text_out *text = &page->text;
+
+	if (!profile->quality.filters)
+		return;
+	ap_text_field(text, "Filters");
+	ap_text_put(text, profile->quality.filters);
+	ap_text_end(text);
+	for (uint32_t id = AP_ID_OUTSIDE; id <= AP_ID_LEFT_OUT; id++) {
+		const struct ap_profile_function *f = &profile->functions[id];
+		if (!f->calls)
+			continue;
+		ap_text_field(text, page->report->symbols[id].name);
+		ap_text_putf(text, "%s %s, %s of their own: in no table, but on paths",
+			     ap_human_count(f->calls).text, what[id],
+			     ap_human_ns((double)f->self_ns).text);
+		ap_text_end(text);
+	}
+}
+
 static bool is_deeper_used(const struct ap_profile *profile)
 {
 	for (size_t id = AP_ID_FIRST; id < profile->nodes_n; id++) {
@@ -220,6 +247,7 @@ void ap_text_quality(struct ap_text_page *page)
 	put_dropped(text, quality);
 	put_overhead(text, quality);
 	put_stacks(text, quality);
+	put_filters(page);
 	put_joined(page);
 	put_memory(text, quality);
 	put_notes(page);

@@ -155,6 +155,7 @@ static void put_quality(struct page *page)
 	put_degraded(json, quality->degraded);
 	ap_json_uint(json, "memory_used_bytes", quality->memory_used_bytes);
 	ap_json_uint(json, "memory_cap_bytes", quality->memory_cap_bytes);
+	ap_json_string(json, "filters", quality->filters);
 	put_strings(json, "options_ignored", quality->options_ignored, quality->options_ignored_n);
 	put_module_notes(page);
 	put_strings(json, "notes", quality->notes, quality->notes_n);
@@ -268,7 +269,11 @@ static void put_function(struct page *page, uint32_t id, double self_sum)
 	ap_json_uint(json, "total_ns", function->total_ns);
 	ap_json_bool(json, "total_partial", function->total_partial);
 	ap_json_uint(json, "self_ns", function->self_ns);
-	ap_json_double(json, "self_pct", ap_figure_share((double)function->self_ns, self_sum));
+	if (ap_figure_left_out(id))
+		ap_json_null(json, "self_pct");
+	else
+		ap_json_double(json, "self_pct",
+			       ap_figure_share((double)function->self_ns, self_sum));
 	ap_json_uint(json, "raw_total_ns", function->raw_total_ns);
 	ap_json_uint(json, "raw_self_ns", function->raw_self_ns);
 	put_timed(json, function);
@@ -460,8 +465,11 @@ static int list_functions(struct page *page, const struct ap_report_options *opt
 	 * parents. */
 	for (size_t id = AP_ID_FIRST; id < profile->nodes_n; id++) {
 		const uint32_t parent = profile->nodes[id].parent;
+		const uint32_t function = profile->nodes[id].function;
 		if (profile->nodes[id].used && parent && (parent < AP_ID_FIRST || !options->top))
 			list(page, profile->nodes[parent].function);
+		if (profile->nodes[id].used && ap_figure_left_out(function))
+			list(page, function);
 	}
 	return 0;
 }

@@ -126,6 +126,39 @@ static const char *set_overhead(struct ap_settings *s, const char *value)
 		       : "budgets are not in this version: everything is recorded exactly";
 }
 
+static const char *set_patterns(char into[1024], const char *value)
+{
+	if (!*value)
+		return "expected names";
+	if (ap_patterns_count(value) > AP_FILTER_PATTERNS)
+		return "more than 64 patterns";
+	return copy(into, 1024, value);
+}
+
+static const char *set_filter(struct ap_settings *s, const char *value)
+{
+	return set_patterns(s->filter[AP_FILTER_LIST_FILTER], value);
+}
+
+static const char *set_notrace(struct ap_settings *s, const char *value)
+{
+	return set_patterns(s->filter[AP_FILTER_LIST_NOTRACE], value);
+}
+
+static const char *set_modules(struct ap_settings *s, const char *value)
+{
+	return set_patterns(s->filter[AP_FILTER_LIST_MODULES], value);
+}
+
+static const char *set_depth(struct ap_settings *s, const char *value)
+{
+	uint64_t n = 0;
+	if (!ap_parse_u64(&value, &n) || *value || n == 0 || n >= AP_MAX_PATH_DEPTH)
+		return "expected a depth from 1 to 255";
+	s->filter_depth = (uint32_t)n;
+	return NULL;
+}
+
 /* The two below exist for the tests: small rings fold often, a lossy fold must be found out. */
 static const char *set_chunk(struct ap_settings *s, const char *value)
 {
@@ -201,6 +234,10 @@ static const struct option {
 	{"memory", set_memory},
 	{"children", set_children},
 	{"overhead", set_overhead},
+	{"filter", set_filter},
+	{"notrace", set_notrace},
+	{"modules", set_modules},
+	{"depth", set_depth},
 	{"chunk", set_chunk},
 #ifdef AP_TEST_LOSSY
 	{"lose", set_lose},
@@ -211,10 +248,6 @@ static const struct option {
 #endif
 	{"start", later},
 	{"patch", later},
-	{"filter", later},
-	{"notrace", later},
-	{"modules", later},
-	{"depth", later},
 	{"sampling", later},
 	{"hz", later},
 	{"ops", later},
@@ -246,11 +279,14 @@ static void set_one(struct ap_settings *s, const char *key, const char *value)
 	ignore(s, key, "unknown option");
 }
 
-/* Copies one "key=value" up to ':' with "\:" unescaped. Return: where the next begins. */
+/* Copies one "key=value" up to ':' with "\:" unescaped; "::" inside of a value is a name's of C++. Return: where the next
+ * begins. */
 static const char *take_item(const char *text, char *item, size_t size)
 {
 	size_t used = 0;
-	while (*text && *text != ':') {
+	bool scope = false; /* the colon before was the first of two */
+	while (*text && (*text != ':' || scope || (used && text[1] == ':'))) {
+		scope = *text == ':' && !scope;
 		if (*text == '\\' && (text[1] == ':' || text[1] == '\\'))
 			text++;
 		if (used + 1 < size)

@@ -204,23 +204,34 @@ static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *even
 	b->last = time;
 }
 
-/* No room for another frame: the call is counted, not timed. */
-static void enter_beyond(struct ap_batch *b, uint64_t address)
+/* Direct recursion stays in its node. */
+static uint32_t node_of_call(struct ap_batch *b, uint64_t function)
 {
-	const uint32_t node = ap_node_child(b->c, b->node, address, b->last);
+	const uint32_t timed = ap_batch_timed(b);
+	const struct ap_frame *top = timed ? &b->frames[timed - 1] : NULL;
+	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) &&
+			    !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
+	return direct ? b->node
+		      : ap_node_child(b->c, b->node, function << AP_FUNCTION_SHIFT, b->last);
+}
+
+/* No room for another frame: the call is counted, not timed. */
+static void enter_beyond(struct ap_batch *b, uint64_t function)
+{
+	const uint32_t node = node_of_call(b, function);
 	const struct ap_node_stat *stat = ap_shard_node_stat(b->c, b->shard, node);
 	((struct ap_function_stat *)ap_at(b->c, stat->function_stat))->beyond++;
 	b->thread->beyond++;
 	b->depth++;
 }
 
-static AP_COLD bool room_for_frame(struct ap_batch *b, uint64_t address)
+static AP_COLD bool room_for_frame(struct ap_batch *b, uint64_t function)
 {
 	if (b->depth == b->frames_max && ap_batch_grow(b)) {
 		ap_batch_attach(b, b->fiber);
 		return true;
 	}
-	enter_beyond(b, address);
+	enter_beyond(b, function);
 	return false;
 }
 
@@ -248,11 +259,7 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct ap_batch *b,
 						       struct ap_cache_entry *entry,
 						       uint64_t function, uint64_t key)
 {
-	const uint64_t address = function << AP_FUNCTION_SHIFT;
-	const struct ap_frame *top = b->depth ? &b->frames[b->depth - 1] : NULL;
-	const bool direct = top && !(top->flags & AP_FRAME_INHERITED) &&
-			    !((top->word ^ function) & AP_EVENT_FUNCTION_MASK);
-	const uint32_t node = direct ? b->node : ap_node_child(b->c, b->node, address, b->last);
+	const uint32_t node = node_of_call(b, function);
 	/* A fold that is cut short in here must leave no entry that is half of one and half of another. */
 	__atomic_store_n(&entry->key, 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -333,7 +340,7 @@ static inline uint32_t fold_enter(struct ap_batch *b, const struct ap_event *eve
 	const uint64_t function = event->word & AP_EVENT_FUNCTION_MASK;
 	b->last = time;
 	if (AP_UNLIKELY(b->depth >= b->frames_max)) {
-		if (!room_for_frame(b, function << AP_FUNCTION_SHIFT))
+		if (!room_for_frame(b, function))
 			return 1;
 	}
 	if (AP_LIKELY(b->depth) && AP_UNLIKELY(!top_alive(b, event)))

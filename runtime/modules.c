@@ -118,6 +118,7 @@ static void set_path(struct ap_control *c, struct ap_module *module, const char 
 	}
 	module->path = ap_space_text(c, name);
 	read_file_identity(module, name);
+	ap_filter_module(c, module, name);
 }
 
 static bool same_object(const struct ap_module *a, const struct ap_module *b)
@@ -200,6 +201,11 @@ static uint32_t known_module(struct ap_control *c, uint64_t address, uint64_t ti
 	return best;
 }
 
+const struct ap_module *ap_module_at(const struct ap_control *c, uint32_t module)
+{
+	return module ? module_at(c, module - 1) : NULL;
+}
+
 /** ap_module_recognizable() - would @module (id + 1) be known again if it came back? */
 bool ap_module_recognizable(const struct ap_control *c, uint32_t module)
 {
@@ -212,11 +218,12 @@ bool ap_module_unloaded(const struct ap_control *c, uint32_t module)
 	return module && unloaded_at(module_at(c, module - 1)) != 0;
 }
 
-/* One thread enters modules at a time: microseconds with signals blocked. Others yield to it a bounded number of
- * times; should it be dead (a vfork child), their functions go without a module. */
+/* One thread enters modules at a time: microseconds with signals blocked; milliseconds where filters want all names. Others
+ * yield to it a bounded number of times; should it be dead (a vfork child), their functions go without a module. */
 static bool begin_entering(struct ap_control *c)
 {
-	for (int i = 0; i < 1000; i++) {
+	const int yields = c->header->filters ? 100000 : 1000;
+	for (int i = 0; i < yields; i++) {
 		if (__atomic_exchange_n(&c->modules_lock, 1, __ATOMIC_ACQUIRE) == 0)
 			return true;
 		ap_sys0(SYS_sched_yield);

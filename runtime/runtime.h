@@ -123,7 +123,9 @@ struct ap_settings {
 	uint64_t deadline_ns;
 	char dir[512];
 	char output[1024];
-	char ignored[2048]; /* "key: why" lines */
+	char ignored[2048];		    /* "key: why" lines */
+	char filter[AP_FILTER_LISTS][1024]; /* by enum ap_filter_list: patterns, comma separated */
+	uint32_t filter_depth;
 };
 
 /** Ticks of one enter+exit without its share of the fold, times 1000. */
@@ -259,6 +261,39 @@ uint64_t ap_modules_next_unload(const struct ap_control *c, uint64_t ticks);
  * up to AP_UNLOADS_TOLD of them ago is told by its time, whatever came and went. */
 uint32_t ap_modules_unloads_since(const struct ap_control *c, uint64_t ticks);
 #define AP_UNLOADS_TOLD 3u
+
+/** ap_module_at() - @module: id + 1. Return: NULL for 0. */
+const struct ap_module *ap_module_at(const struct ap_control *c, uint32_t module);
+
+/* filter.c */
+void ap_filter_start(struct ap_control *c);
+/** ap_filter_module() - look through a new module for what the filters name; only who enters modules. */
+void ap_filter_module(struct ap_control *c, struct ap_module *module, const char *path);
+/** ap_filter_call() - is a call of the function at @address from @parent left out? Return: AP_ID_NONE, or as whose call it
+ * counts. */
+uint32_t ap_filter_call(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
+
+/* pattern.c */
+/** ap_patterns_match() - which patterns of a comma-separated list are @name? Return: bit i: the i-th of the first 64. */
+uint64_t ap_patterns_match(const char *list, const char *name);
+uint64_t ap_patterns_count(const char *list);
+/** ap_pattern_qualified() - of a linkage name of C++, the qualified name without arguments, into @ret[@size]. Return: false
+ * where it cannot be told. */
+bool ap_pattern_qualified(const char *symbol, char *ret, size_t size);
+
+/* elf.c */
+/** A file in memory, and its names. */
+struct ap_elf {
+	const char *file;
+	uint64_t file_bytes;
+	const char *symbols, *names;
+	uint64_t symbols_n, names_bytes;
+};
+/** ap_elf_symbols() - find the names in a file of whatever contents. Return: has it any? */
+bool ap_elf_symbols(struct ap_elf *elf);
+/** ap_elf_function() - symbol @i < symbols_n. Return: the function's name, in the file; NULL: it is none that is defined
+ * there. */
+const char *ap_elf_function(const struct ap_elf *elf, uint64_t i, uint64_t *ret_value);
 
 /* shard.c */
 struct ap_shard *ap_shard_acquire(struct ap_control *c, struct ap_ctl *ctl, bool lagging);

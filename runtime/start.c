@@ -151,6 +151,7 @@ static void write_texts(struct ap_control *c)
 	h->cwd = ap_space_text(c, path);
 	h->output = ap_space_text(c, s->output);
 	h->options_ignored = ap_space_text(c, s->ignored);
+	ap_filter_start(c);
 }
 
 static void write_identity(struct ap_control *c)

@@ -167,6 +167,8 @@ static uint32_t make_function(struct ap_control *c, const struct lookup *l)
 static uint32_t function_of(struct ap_control *c, const struct lookup *node)
 {
 	const uint64_t address = node->address & AP_NODE_ADDRESS_MASK;
+	if (address < AP_ID_FIRST)
+		return (uint32_t)address; /* left out by filters */
 	const struct lookup l = {
 		.tables = c->header->function_lookup,
 		.first_log2 = FIRST_FUNCTION_LOG2,
@@ -247,10 +249,26 @@ static uint32_t child_of(struct ap_control *c, uint32_t parent, uint64_t address
 	return find_or_make(c, &l);
 }
 
+/* What is left out below what is left out in the same way, in this process, is part of it. */
+static bool is_part_of(const struct ap_control *c, uint32_t parent, uint64_t left_out)
+{
+	const struct ap_node *node = ap_node_at(c, parent);
+	return node->function == left_out && !(node->address & AP_NODE_INHERITED);
+}
+
 /* The tree may take a quarter of the memory; deeper and further paths are joined by function. */
 uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks)
 {
 	uint32_t id = 0;
+	if (AP_UNLIKELY(c->header->filters)) {
+		const uint64_t inherited = address & AP_NODE_INHERITED;
+		const uint32_t left_out =
+			ap_filter_call(c, parent, address & AP_NODE_ADDRESS_MASK, ticks);
+		if (left_out && !inherited && is_part_of(c, parent, left_out))
+			return parent;
+		if (left_out)
+			address = left_out | inherited;
+	}
 	if (ap_node_at(c, parent)->depth < AP_MAX_PATH_DEPTH && parent != AP_ID_DEEPER)
 		id = child_of(c, parent, address, ticks);
 	if (id)

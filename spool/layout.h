@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 4u
+#define AP_SPOOL_VERSION 5u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -64,7 +64,10 @@ enum ap_fixed_id {
 	AP_ID_DEEPER = 2, /* "(deeper)": paths beyond the depth or memory limit */
 	AP_ID_OTHER = 3,  /* "(other)": functions that found no place in the function table */
 	AP_ID_FORKED = 4, /* "(forked)": root of a child made by _Fork or raw clone */
-	AP_ID_FIRST = 5,
+	/* What filters keep out of the profile (spool/filter.h). Functions only: on a path they stand where the calls were. */
+	AP_ID_OUTSIDE = 5,  /* "(outside)": what is called from there may be recorded */
+	AP_ID_LEFT_OUT = 6, /* "(left out)": nothing below is */
+	AP_ID_FIRST = 7,
 };
 
 /* Depth of a path in the call tree; deeper frames join AP_ID_DEEPER. Direct recursion adds no depth. */
@@ -180,6 +183,9 @@ struct ap_retired {
 	uint64_t inherited;
 };
 
+#define AP_FILTER_LISTS 3
+#define AP_FILTER_PATTERNS 64u /* of a list: further ones are refused */
+
 struct ap_spool_header {
 	char magic[8];
 	uint32_t version;
@@ -287,6 +293,19 @@ struct ap_spool_header {
 		hook_error_x1000; /* of the first: by so much it differs from one kind of code to another */
 	uint64_t
 		hook_empty_x1000; /* what hooks that do nothing would take: the price of the instrumentation */
+
+	/* Filters; all zero: none. Names by enum ap_filter_list. */
+	struct ap_text filter_names[AP_FILTER_LISTS]; /* comma-separated patterns */
+	uint64_t filter_missed[AP_FILTER_LISTS]; /* bit i: nothing had a name of pattern i so far */
+	uint32_t filter_depth;			 /* 0: any */
+	uint32_t filters;			 /* enum ap_filter_kind */
+};
+
+/* What the patterns of a list are names of. */
+enum ap_filter_list {
+	AP_FILTER_LIST_FILTER = 0,  /* functions that are recorded, with what they call */
+	AP_FILTER_LIST_NOTRACE = 1, /* functions that are left out, with what they call */
+	AP_FILTER_LIST_MODULES = 2, /* objects whose functions are recorded */
 };
 
 /** ap_retired_sums() - the valid ones. A copy of the header that is being written may have any choice: both are sums. */
@@ -343,11 +362,14 @@ struct ap_module {
 	struct ap_text path;	/* absolute */
 	uint8_t build_id_bytes; /* 0: none found */
 	uint8_t build_id[20];
-	uint8_t reserved[3];
+	uint8_t filter_level; /* enum ap_filter_level of all of its functions */
+	uint8_t reserved[2];
 	uint64_t
 		absent_from; /* it was unloaded then, and something else was at its addresses until absent_to: */
 	uint64_t absent_to; /* the last time that it came back */
-	uint64_t reserved_too[2];
+	ap_ref matches; /* u64[matches_n] in order: AP_FILTER_MATCH of functions that a pattern names */
+	uint32_t matches_n;
+	uint64_t reserved_too;
 };
 
 /** ap_module_until() - end of the life of a module that @ticks lies in; 0 when it was not there then. Its load time is

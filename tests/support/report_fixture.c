@@ -15,8 +15,8 @@ static char *const nothing[] = {NULL};
 
 static void fixed_ids(struct report_fixture *fx)
 {
-	static const char *const names[AP_ID_FIRST] = {"?", "(root)", "(deeper)", "(other)",
-						       "(forked)"};
+	static const char *const names[AP_ID_FIRST] = {
+		"?", "(root)", "(deeper)", "(other)", "(forked)", "(outside)", "(left out)"};
 
 	for (uint32_t id = 0; id < AP_ID_FIRST; id++) {
 		fx->functions[id].kind = AP_FUNCTION_SYNTHETIC;

@@ -2,6 +2,8 @@
 /* tests/support/sample_spools.c - see sample_spools.h. */
 #include "tests/support/sample_spools.h"
 
+#include "spool/filter.h"
+
 #define MODULE 0x400000ull
 #define MAIN (MODULE + 0x1000)
 #define WORK (MODULE + 0x2000)
@@ -177,8 +179,41 @@ static struct ap_builder *degraded(void)
 	return b;
 }
 
+/* Every list has a pattern that was found and one that was not; main is outside, LEAF is left out. */
+static struct ap_builder *filtered(void)
+{
+	struct ids ids;
+	struct ap_builder *b = with_tables(&ids);
+	const uint32_t thread = ap_builder_thread(b, 100, "main");
+	const uint64_t t = AP_BUILDER_START, sp = AP_BUILDER_STACK;
+	static const char *const names[AP_FILTER_LISTS] = {"work,nowhere", "leaf,none",
+							   "victim,lib*"};
+	struct ap_module *module = ap_builder_module_at(b, 0);
+
+	b->hdr->filters = AP_FILTER_ON | AP_FILTER_ROOTS | AP_FILTER_BY_NAME;
+	b->hdr->filter_depth = 2;
+	for (int list = 0; list < AP_FILTER_LISTS; list++) {
+		ap_builder_text(b, &b->hdr->filter_names[list], names[list]);
+		b->hdr->filter_missed[list] = 2;
+	}
+	module->matches = ap_builder_alloc(b, 2 * sizeof(uint64_t));
+	module->matches_n = 2;
+	uint64_t *matches = ap_builder_at(b, module->matches);
+	matches[0] = AP_FILTER_MATCH(WORK, AP_FILTER_IS_ROOT);
+	matches[1] = AP_FILTER_MATCH(LEAF, AP_FILTER_IS_NOTRACE);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, MAIN, t, sp);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, WORK, t + 10, sp - 64);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, LEAF, t + 20, sp - 128);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, MAIN, t + 30, sp - 192);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, MAIN, t + 40, sp - 192);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, LEAF, t + 50, sp - 128);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, WORK, t + 60, sp - 64);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, MAIN, t + 100, sp);
+	return b;
+}
+
 const struct ap_sample_spool ap_sample_spools[] = {
-	{"empty", empty},	{"folded", folded},	{"pending", pending},
-	{"troubled", troubled}, {"degraded", degraded}, {"fibers", fibers},
+	{"empty", empty},	{"folded", folded}, {"pending", pending},   {"troubled", troubled},
+	{"degraded", degraded}, {"fibers", fibers}, {"filtered", filtered},
 };
 const size_t ap_sample_spools_n = sizeof(ap_sample_spools) / sizeof(*ap_sample_spools);

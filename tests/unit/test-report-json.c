@@ -144,8 +144,8 @@ static const struct {
 	{"functions/4/calls", "0"},
 	{"call_tree/0/parent", "null"},
 	{"call_tree/0/function", "4"},
-	{"call_tree/2/id", "6"},
-	{"call_tree/2/parent", "5"},
+	{"call_tree/2/id", "8"},
+	{"call_tree/2/parent", "7"},
 	{"call_tree/2/function", "0"},
 	{"call_tree/2/calls", "10000"},
 	{"threads/0/tid", "4242"},
@@ -288,7 +288,7 @@ START_TEST(every_report_is_what_the_schema_promises)
 	put_forged("forged-negative", "\"calls\": 10000", "\"calls\": -1");
 	put_forged("forged-order", "\"self_ns\": 96190000000", "\"self_ns\": 1");
 	put_forged("forged-identity", "\"attempted\": 10020102", "\"attempted\": 10020103");
-	put_forged("forged-parent", "\"parent\": 5", "\"parent\": 55");
+	put_forged("forged-parent", "\"parent\": 7", "\"parent\": 77");
 	report_fixture_clear(&fx);
 	report_fixture_init(&fx);
 	report_fixture_tree(&fx);
