@@ -6,8 +6,8 @@
 #include "cli/options.h"
 
 static const struct ap_verb *const verbs[] = {
-	&ap_verb_run, &ap_verb_report, &ap_verb_info,	&ap_verb_flags,
-	&ap_verb_gc,  &ap_verb_dump,   &ap_verb_attend,
+	&ap_verb_run,	&ap_verb_report, &ap_verb_ctl,	&ap_verb_info,
+	&ap_verb_flags, &ap_verb_gc,	 &ap_verb_dump, &ap_verb_attend,
 };
 #define VERBS_N (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -55,8 +55,8 @@ struct ap_verb {
 	int (*run)(const struct ap_verb *verb, int argc, char **argv);
 };
 
-extern const struct ap_verb ap_verb_run, ap_verb_report, ap_verb_info, ap_verb_flags, ap_verb_gc,
-	ap_verb_dump, ap_verb_attend;
+extern const struct ap_verb ap_verb_run, ap_verb_report, ap_verb_ctl, ap_verb_info, ap_verb_flags,
+	ap_verb_gc, ap_verb_dump, ap_verb_attend;
 
 /**
  * ap_options_parse() - read a verb's options into its zeroed struct

@@ -4,25 +4,26 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cli/dump.h"
 #include "cli/options.h"
 #include "cli/render.h"
 #include "cli/spools.h"
 #include "monitor/page.h"
 
 struct values {
-	const char *dir, *output, *debug_dir;
-	bool json, debuginfod;
+	const char *dir;
+	struct ap_dump how;
 };
 
 #define AT(member) offsetof(struct values, member)
 static const struct ap_option options[] = {
-	{"output", 'o', AP_OPTION_TEXT, AT(output), "FILE",
+	{"output", 'o', AP_OPTION_TEXT, AT(how.output), "FILE",
 	 "write to a file; its extension picks the format", NULL},
-	{"json", 'j', AP_OPTION_FLAG, AT(json), NULL, "JSON instead of text", NULL},
+	{"json", 'j', AP_OPTION_FLAG, AT(how.json), NULL, "JSON instead of text", NULL},
 	{"dir", 'd', AP_OPTION_TEXT, AT(dir), "DIR", "where spools are looked for", NULL},
-	{"debug-dir", 0, AP_OPTION_TEXT, AT(debug_dir), "DIR", "separate debug files are here too",
-	 NULL},
-	{"debuginfod", 0, AP_OPTION_FLAG, AT(debuginfod), NULL,
+	{"debug-dir", 0, AP_OPTION_TEXT, AT(how.debug_dir), "DIR",
+	 "separate debug files are here too", NULL},
+	{"debuginfod", 0, AP_OPTION_FLAG, AT(how.debuginfod), NULL,
 	 "ask the servers in DEBUGINFOD_URLS", NULL},
 	{0},
 };
@@ -39,29 +40,31 @@ static void sample(const struct ap_store_entry *entry)
 	}
 }
 
-static int dump_one(const struct values *values, const struct ap_store_entry *entry)
+bool ap_dump_possible(const struct ap_store_entry *entry)
 {
-	const struct ap_writer *writer = values->output ? ap_writer_for(values->output) : NULL;
-	const struct ap_render render = {
-		.load = {.spool = entry->path, .symbols = {values->debug_dir, values->debuginfod}},
-		.show = {.color = !values->output && ap_render_color()},
-		.writer = values->json ? &ap_writer_json
-			  : writer     ? writer
-				       : &ap_writer_text,
-	};
-
 	if (!entry->readable) {
 		ap_spools_complain(entry);
-		return -1;
-	}
-	if (!entry->alive) {
+	} else if (!entry->alive) {
 		ap_complain("process %u has ended; 'autoprof report %s' shows what it left",
 			    entry->pid, entry->path);
-		return -1;
 	}
+	return entry->readable && entry->alive;
+}
+
+int ap_dump(const struct ap_store_entry *entry, const struct ap_dump *how)
+{
+	const struct ap_writer *writer = how->output ? ap_writer_for(how->output) : NULL;
+	const struct ap_render render = {
+		.load = {.spool = entry->path, .symbols = {how->debug_dir, how->debuginfod}},
+		.show = {.color = !how->output && ap_render_color()},
+		.writer = how->json ? &ap_writer_json
+			  : writer  ? writer
+				    : &ap_writer_text,
+	};
+
 	sample(entry);
-	return values->output ? ap_render_file(&render, values->output, false)
-			      : ap_render(&render, stdout);
+	return how->output ? ap_render_file(&render, how->output, false)
+			   : ap_render(&render, stdout);
 }
 
 static int dump(const struct ap_verb *verb, int argc, char **argv)
@@ -81,7 +84,8 @@ static int dump(const struct ap_verb *verb, int argc, char **argv)
 	status = ap_spools_find(argv + first, 1, values.dir, &store) < 0 ? AP_EXIT_TROUBLE
 									 : AP_EXIT_OK;
 	for (size_t i = 0; i < store.n; i++) {
-		if (dump_one(&values, &store.entries[i]) < 0) {
+		const struct ap_store_entry *entry = &store.entries[i];
+		if (!ap_dump_possible(entry) || ap_dump(entry, &values.how) < 0) {
 			status = AP_EXIT_TROUBLE;
 		}
 	}

@@ -41,24 +41,26 @@ static inline __attribute__((always_inline)) void record_at(struct call call, ui
 	ap_slow(word, time, slot);
 }
 
-/* Apart, so that the other way has no call and saves no registers: by the kernel's clock, and whatever comes
- * before the start. */
+/* Apart, so that the plain way has no call and saves no registers: by the kernel's clock, while recording pauses, and
+ * whatever comes before the start. */
 static AP_COLD void record_otherwise(struct call call)
 {
-	if (ap_runtime.clock_kind == AP_CLOCK_NONE) {
+	if (ap_runtime.way == AP_WAY_NONE) {
 		if (ap_start_possible())
 			record_at(call, ap_arch_event_time(call.stack_pointer));
-	} else if (!ap_runtime.off) {
-		record_at(call, ap_event_make_time(ap_ticks_monotonic(), call.stack_pointer));
+		return;
 	}
+	const uint64_t now = ap_ticks();
+	if (!ap_pause_holds(now))
+		record_at(call, ap_event_make_time(now, call.stack_pointer));
 }
 
 static inline __attribute__((always_inline)) void record(struct call call)
 {
-	if (AP_UNLIKELY(ap_runtime.clock_kind <= AP_CLOCK_MONOTONIC))
-		record_otherwise(call);
-	else
+	if (AP_LIKELY(ap_runtime.way == AP_WAY_PLAIN))
 		record_at(call, ap_arch_event_time(call.stack_pointer));
+	else if (!ap_runtime.off)
+		record_otherwise(call);
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)

@@ -142,6 +142,53 @@ void ap_page_sign_of_life(struct ap_spool_header *header)
 	raise_to(&header->usage.at_ticks, ap_page_now(header));
 }
 
+/* Whoever writes a moment ahead may be kept from running until it has passed: then a later one. */
+#define AHEAD_PER_S 1000
+
+static void store_ahead(const struct ap_spool_header *header, uint64_t *ret)
+{
+	uint64_t moment;
+
+	do {
+		moment = ap_page_now(header) + header->ticks_per_s / AHEAD_PER_S;
+		__atomic_store_n(ret, moment, __ATOMIC_SEQ_CST);
+	} while (ap_page_now(header) >= moment);
+}
+
+bool ap_page_is_stopped(const struct ap_spool_header *header)
+{
+	const uint32_t n = ap_page_load(&header->pauses_n);
+
+	return n > 0 && n <= AP_PAUSES &&
+	       __atomic_load_n(&header->pauses[n - 1].start, __ATOMIC_RELAXED) >
+		       ap_page_now(header);
+}
+
+int ap_page_stop(struct ap_spool_header *header)
+{
+	const uint32_t n = ap_page_load(&header->pauses_n);
+
+	if (ap_page_is_stopped(header)) { /* maybe by a delay: now until further notice */
+		__atomic_store_n(&header->pauses[n - 1].start, UINT64_MAX, __ATOMIC_SEQ_CST);
+		return 0;
+	}
+	if (n >= AP_PAUSES) {
+		return -ENOSPC;
+	}
+	header->pauses[n].start = UINT64_MAX;
+	header->pauses[n].stop = UINT64_MAX;
+	__atomic_store_n(&header->pauses_n, n + 1, __ATOMIC_SEQ_CST);
+	store_ahead(header, &header->pauses[n].stop);
+	return 0;
+}
+
+void ap_page_start(struct ap_spool_header *header)
+{
+	if (ap_page_is_stopped(header)) {
+		store_ahead(header, &header->pauses[ap_page_load(&header->pauses_n) - 1].start);
+	}
+}
+
 void ap_page_report(struct ap_spool_header *header, enum ap_report_state state)
 {
 	__atomic_store_n(&header->report_state, (uint32_t)state, __ATOMIC_RELEASE);

@@ -3,6 +3,7 @@
 #ifndef AP_MONITOR_PAGE_H
 #define AP_MONITOR_PAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,14 @@ void ap_page_sample(struct ap_spool_header *header, pid_t pid);
 
 /** ap_page_sign_of_life() - the process was there until this moment: hdr.usage.at_ticks. */
 void ap_page_sign_of_life(struct ap_spool_header *header);
+
+/** ap_page_is_stopped() - is recording off, or about to be? */
+bool ap_page_is_stopped(const struct ap_spool_header *header);
+/** ap_page_stop(), ap_page_start() - turn recording off, and on again, from a moment that is a millisecond ahead: no event
+ * of that time has been judged yet (spool/pause.h). One controller at a time. Nothing changes where it is so already.
+ * Return: 0, or -ENOSPC: it has been stopped AP_PAUSES times. */
+int ap_page_stop(struct ap_spool_header *header);
+void ap_page_start(struct ap_spool_header *header);
 
 /** ap_page_load() - a word that the program stores with release. */
 static inline uint32_t ap_page_load(const uint32_t *word)

@@ -173,6 +173,7 @@ int ap_reader_counters(struct ap_reader *r)
 				r->error, "corrupt spool: shard %u lies outside of the file", i);
 		}
 		r->shards_busy += shard.owner != 0;
+		r->spool_counts.while_stopped += shard.while_stopped;
 		int e = add_nodes(r, shard.node_stat_blocks);
 		if (e == 0) {
 			e = add_functions(r, shard.function_stat_blocks);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "profile/model.h"
+#include "spool/pause.h"
 
 static uint64_t function_bits(uint64_t word)
 {
@@ -237,7 +238,11 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 	}
 	size_t above = frames_above(fold, event->word);
 	if (above == fold->stack.frames_n) {
-		r->reader_counts.unmatched_exits++;
+		if (fold->stack.frames_n == 0 && r->hdr.pauses_n) {
+			r->reader_counts.while_stopped++; /* of a call that a stop had ended */
+		} else {
+			r->reader_counts.unmatched_exits++;
+		}
 		return 0;
 	}
 	for (; above > 0; above--) {
@@ -301,6 +306,7 @@ static struct ap_reader_fiber *free_fiber(const struct ap_reader *r, uint64_t id
 static void leave_stack(struct ap_reader *r, struct ap_fold *fold)
 {
 	fold->stack.virtual_ticks = fold->last_ticks - fold->gap_ticks;
+	fold->stack.left_ticks = fold->last_ticks;
 	if (fold->fiber == 0) {
 		fold->own = fold->stack;
 	} else if (fold->fiber < r->fibers_n) {
@@ -311,27 +317,6 @@ static void leave_stack(struct ap_reader *r, struct ap_fold *fold)
 		ap_stack_clear(&fold->stack);
 	}
 	fold->stack = (struct ap_stack){0};
-}
-
-/* What is open on a stack stands still until a thread comes back to it. */
-static void switch_to(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
-{
-	if (id == fold->fiber) {
-		return;
-	}
-	leave_stack(r, fold);
-	struct ap_reader_fiber *fiber = free_fiber(r, id);
-	if (id == 0) {
-		fold->stack = fold->own;
-		fold->own = (struct ap_stack){0};
-	} else if (fiber) {
-		fold->stack = fiber->stack;
-		*fiber = (struct ap_reader_fiber){.held = true};
-	}
-	fold->fiber = id == 0 || fiber ? (uint32_t)id : AP_FIBER_LOST;
-	if (fold->stack.virtual_ticks) {
-		fold->gap_ticks = fold->last_ticks - fold->stack.virtual_ticks;
-	}
 }
 
 static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
@@ -346,6 +331,64 @@ static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 	return e;
 }
 
+/* What is open on a stack that nobody is on ends where it was left. */
+static int close_parked(struct ap_reader *r, struct ap_stack *stack)
+{
+	struct ap_fold other = {.stack = *stack};
+	const int e = close_all(r, &other, stack->virtual_ticks);
+
+	*stack = other.stack;
+	return e;
+}
+
+int ap_fold_pause_parked(struct ap_reader *r, struct ap_stack *stack, uint64_t time)
+{
+	return r->hdr.pauses_n && ap_pause_between(&r->hdr, stack->left_ticks, time)
+		       ? close_parked(r, stack)
+		       : 0;
+}
+
+int ap_fold_pause(struct ap_reader *r, struct ap_fold *fold, uint64_t time, bool *ret_stopped)
+{
+	struct ap_pause pause;
+	int e = 0;
+
+	*ret_stopped = false;
+	while (e == 0 && !*ret_stopped && ap_pause_after(&r->hdr, fold->last_ticks, &pause) &&
+	       pause.stop <= time) {
+		const uint64_t stop = pause.stop > fold->last_ticks ? pause.stop : fold->last_ticks;
+		e = close_all(r, fold, stop - fold->gap_ticks);
+		*ret_stopped = time < pause.start;
+		fold->last_ticks = *ret_stopped ? stop : pause.start;
+	}
+	return e;
+}
+
+/* What is open on a stack stands still until a thread comes back to it. */
+static int switch_to(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
+{
+	int e = 0;
+
+	if (id == fold->fiber) {
+		return 0;
+	}
+	leave_stack(r, fold);
+	struct ap_reader_fiber *fiber = free_fiber(r, id);
+	if (id == 0) {
+		fold->stack = fold->own;
+		fold->own = (struct ap_stack){0};
+	} else if (fiber) {
+		fold->stack = fiber->stack;
+		*fiber = (struct ap_reader_fiber){.held = true};
+	}
+	fold->fiber = id == 0 || fiber ? (uint32_t)id : AP_FIBER_LOST;
+	if (fold->stack.virtual_ticks) {
+		fold->gap_ticks = fold->last_ticks - fold->stack.virtual_ticks;
+		e = ap_fold_pause_parked(r, &fold->stack, fold->last_ticks);
+	}
+	return e;
+}
+
 /* The stack will be used for something else. */
 static int end_fiber(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 {
@@ -356,10 +399,8 @@ static int end_fiber(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 	if (!fiber) {
 		return 0;
 	}
-	struct ap_fold other = {.stack = fiber->stack, .fiber = (uint32_t)id};
-	const int e = close_all(r, &other, other.stack.virtual_ticks);
-	ap_stack_clear(&other.stack);
-	fiber->stack = (struct ap_stack){0};
+	const int e = close_parked(r, &fiber->stack);
+	ap_stack_clear(&fiber->stack);
 	return e;
 }
 
@@ -380,8 +421,7 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu,
 				 ap_special_subject(word) == AP_SPECIAL_UNWIND);
 	case AP_SPECIAL_FIBER:
-		switch_to(r, fold, value);
-		return 0;
+		return switch_to(r, fold, value);
 	case AP_SPECIAL_FIBER_END:
 		return end_fiber(r, fold, value);
 	}
@@ -392,10 +432,19 @@ int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_eve
 {
 	const uint64_t time = ap_event_time(event->time & AP_EVENT_TIME_MASK, fold->last_ticks);
 
+	bool stopped = false;
+	const int e = r->hdr.pauses_n ? ap_fold_pause(r, fold, time, &stopped) : 0;
+	if (e < 0) {
+		return e;
+	}
 	if (time >= fold->last_ticks) {
 		fold->last_ticks = time;
 	} else {
 		r->reader_counts.clamps++;
+	}
+	if (stopped && ap_event_kind(event->word) != AP_EVENT_SPECIAL) {
+		r->reader_counts.while_stopped++;
+		return 0;
 	}
 	switch (ap_event_kind(event->word)) {
 	case AP_EVENT_ENTER:

@@ -6,6 +6,7 @@
 #ifndef AP_PROFILE_FOLD_H
 #define AP_PROFILE_FOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct ap_reader;
 /** What a fold counts beside calls and times. */
 struct ap_fold_counts {
 	uint64_t specials, unmatched_exits, unclosed, resyncs, clamps, beyond, inherited;
+	uint64_t while_stopped;
 };
 
 /** The open calls of one stack. Owns its frames. */
@@ -25,6 +27,7 @@ struct ap_stack {
 	size_t frames_n, frames_room;
 	uint64_t beyond;	/* open calls on top of the frames that are counted only */
 	uint64_t virtual_ticks; /* when it was left, while no thread is on it; 0: never */
+	uint64_t left_ticks;	/* the same moment, not virtual */
 };
 
 /** Where the fold of a thread stands. */
@@ -39,6 +42,13 @@ struct ap_fold {
 
 /** ap_fold_event() - fold one event. Return: 0 or -ENOMEM. */
 int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event);
+
+/** ap_fold_pause() - go on to @time: calls that are open when recording stops end there. Return: 0 or -ENOMEM.
+ * @ret_stopped: is recording off then? */
+int ap_fold_pause(struct ap_reader *r, struct ap_fold *fold, uint64_t time, bool *ret_stopped);
+
+/** ap_fold_pause_parked() - the same for a stack that nobody is on. */
+int ap_fold_pause_parked(struct ap_reader *r, struct ap_stack *stack, uint64_t time);
 
 /** ap_stack_clear() - release the frames. */
 void ap_stack_clear(struct ap_stack *stack);

@@ -71,6 +71,9 @@ static int check_fields(const struct ap_spool_header *hdr, struct ap_profile_err
 	if (hdr->shards > AP_MAX_SHARDS) {
 		return ap_reader_fail(error, "corrupt spool: %" PRIu32 " shards", hdr->shards);
 	}
+	if (hdr->pauses_n > AP_PAUSES) {
+		return ap_reader_fail(error, "corrupt spool: %" PRIu32 " pauses", hdr->pauses_n);
+	}
 	if (ap_header_used_bytes(hdr) < sizeof(*hdr)) {
 		return ap_reader_fail(error, "corrupt spool: %" PRIu64 " bytes in use",
 				      ap_header_used_bytes(hdr));

@@ -19,7 +19,7 @@ static uint64_t folded_in_spool(const struct ap_reader *r)
 	const uint64_t beyond_closed = c->beyond - r->open_beyond;
 
 	return 2 * r->spool_calls - c->unclosed + inherited_closed + own_open + c->beyond +
-	       beyond_closed + c->unmatched_exits + c->specials;
+	       beyond_closed + c->unmatched_exits + c->specials + c->while_stopped;
 }
 
 static void sum_threads(const struct ap_reader *r, struct ap_profile_quality *q, uint64_t *torn)
@@ -56,6 +56,7 @@ static void add_counts(const struct ap_reader *r, struct ap_profile_quality *q)
 	q->beyond = a->beyond + b->beyond;
 	q->inherited = a->inherited;
 	q->specials = a->specials + b->specials;
+	q->while_stopped = a->while_stopped + b->while_stopped;
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)

@@ -370,6 +370,9 @@ static void add_events(struct ap_profile_quality *to, const struct ap_profile_qu
 	to->beyond += from->beyond;
 	to->inherited += from->inherited;
 	to->specials += from->specials;
+	to->while_stopped = ap_merge_sum(to->while_stopped, from->while_stopped);
+	to->stops += from->stops;
+	to->stopped_ns = ap_merge_sum(to->stopped_ns, from->stopped_ns);
 }
 
 static int copy_text(char **to, const char *from)

@@ -74,11 +74,15 @@ static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 			struct ap_profile_thread *to)
 {
 	/* Events may be younger than the announced end: other threads ran on for a moment. */
-	const uint64_t now = later(r->end_ticks, t->fold.last_ticks) - t->fold.gap_ticks;
+	const uint64_t end = later(r->end_ticks, t->fold.last_ticks);
+	bool stopped;
+	int e = ap_fold_pause(r, &t->fold, end, &stopped);
+	e = e < 0 ? e : ap_fold_pause_parked(r, &t->fold.own, end);
+	const uint64_t now = end - t->fold.gap_ticks;
 	const size_t n = t->fold.own.frames_n + t->fold.stack.frames_n;
 
-	if (n == 0) {
-		return 0;
+	if (e < 0 || n == 0) {
+		return e;
 	}
 	to->open = calloc(n, sizeof(*to->open));
 	if (!to->open) {
@@ -86,7 +90,7 @@ static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 	}
 	list_stack(r, &t->fold.own, t->fold.own.virtual_ticks, to);
 	list_stack(r, &t->fold.stack, now, to);
-	const int e = close_stack(r, &t->fold, now);
+	e = close_stack(r, &t->fold, now);
 	return e < 0 ? e : close_parked(r, &t->fold.own);
 }
 
@@ -99,7 +103,8 @@ int ap_reader_open_calls(struct ap_reader *r)
 		e = close_thread(r, &r->threads[i], &r->profile->threads[i]);
 	}
 	for (size_t i = 0; i < r->fibers_n && e == 0; i++) {
-		e = close_parked(r, &r->fibers[i].stack);
+		e = ap_fold_pause_parked(r, &r->fibers[i].stack, r->end_ticks);
+		e = e < 0 ? e : close_parked(r, &r->fibers[i].stack);
 	}
 	return e;
 }

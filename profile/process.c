@@ -172,6 +172,21 @@ static void take_figures(struct ap_reader *r)
 	memcpy(p->edge_ns, h->edge_ns, sizeof(p->edge_ns));
 }
 
+/* That of the process's life. */
+static void take_pauses(struct ap_reader *r)
+{
+	const uint64_t from = r->hdr.clock_first.ticks, to = r->end_ticks;
+	struct ap_profile_quality *q = &r->profile->quality;
+
+	for (uint32_t i = 0; i < r->hdr.pauses_n; i++) {
+		const struct ap_pause *pause = &r->hdr.pauses[i];
+		const uint64_t stop = pause->stop > from ? pause->stop : from;
+		const uint64_t start = pause->start < to ? pause->start : to;
+		q->stops += stop < start;
+		q->stopped_ns += ap_reader_between(r, stop, start);
+	}
+}
+
 /* Of a program that does next to nothing but call, the rest is no more than what the costs are wrong by. */
 #define LEAST_OWN_SHARE 20
 
@@ -259,6 +274,7 @@ static int take_row(struct ap_reader *r)
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
 	take_figures(r);
+	take_pauses(r);
 	take_costs(r);
 	find_end(r, known);
 	int e = count_threads(r);

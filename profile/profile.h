@@ -166,6 +166,8 @@ struct ap_profile_quality {
 		compensation_clamps; /* paths whose hooks would have taken longer than their time */
 	uint64_t resyncs, unclosed_frames, unmatched_exits, clamps, beyond, inherited;
 	uint64_t specials;
+	uint64_t while_stopped; /* events that count for nothing: recording was off */
+	uint64_t stops, stopped_ns;
 	uint64_t degraded; /* enum ap_degraded */
 	uint64_t memory_used_bytes, memory_cap_bytes;
 	uint64_t folds;

@@ -85,6 +85,7 @@ static int read_frames(struct ap_reader *r, struct ap_reader_thread *t)
 				       AP_FOLD_DEPTH(record->fold), &t->fold.stack);
 	}
 	t->fold.own.virtual_ticks = record->own_virtual;
+	t->fold.own.left_ticks = record->own_left;
 	return ap_reader_stack(r, record->frames, record->frames_max, record->own_depth,
 			       &t->fold.own);
 }

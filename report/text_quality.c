@@ -134,6 +134,21 @@ static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality
 	}
 }
 
+/* Counted among the events, in no other figure. */
+static void put_stops(struct ap_text_out *text, const struct ap_profile_quality *quality)
+{
+	if (!quality->stops)
+		return;
+	ap_text_field(text, "Stopped");
+	ap_text_putf(text, "for %s in all, in %llu pause%s (start=, autoprof ctl): ",
+		     ap_human_ns((double)quality->stopped_ns).text,
+		     (unsigned long long)quality->stops, quality->stops == 1 ? "" : "s");
+	ap_text_put(text, "nothing of that time is in this profile, and calls that were open when "
+			  "it began end "
+			  "there");
+	ap_text_end(text);
+}
+
 /* What filters left out is in no table: here is how much it is. */
 static void put_filters(struct ap_text_page *page)
 {
@@ -247,6 +262,7 @@ void ap_text_quality(struct ap_text_page *page)
 	put_dropped(text, quality);
 	put_overhead(text, quality);
 	put_stacks(text, quality);
+	put_stops(text, quality);
 	put_filters(page);
 	put_joined(page);
 	put_memory(text, quality);

@@ -231,6 +231,12 @@ void ap_text_empty(struct ap_text_page *page)
 		return;
 	ap_text_heading(text, "NOTHING WAS RECORDED",
 			"no call of an instrumented function; likely reasons");
+	if (profile->quality.stops) {
+		put_advice(text,
+			   "Recording was off when calls were made: `autoprof ctl PID start` turns "
+			   "it on, or start=on or start=DELAY in AUTOPROF_OPTIONS.");
+		return;
+	}
 	if (profile->quality.attempted) {
 		put_advice(text, "Calls were made, but their events were lost or are not calls: "
 				 "see data quality below.");
@@ -240,9 +246,9 @@ void ap_text_empty(struct ap_text_page *page)
 	put_advice(text, "The program was not built with -finstrument-functions: `autoprof flags` "
 			 "prints the compiler "
 			 "flags to use, `autoprof info ./app` tells what it finds in a program.");
-	put_advice(text, "Recording was off or filtered (start, filter, notrace, modules in "
-			 "AUTOPROF_OPTIONS): run "
-			 "without these options.");
+	put_advice(text,
+		   "Recording was filtered (filter, notrace, modules in AUTOPROF_OPTIONS): run "
+		   "without these options.");
 	put_advice(text, "The program ended before it called one of its own functions, or became "
 			 "another program: "
 			 "look at how it ended above.");

@@ -89,6 +89,7 @@ static void put_events(struct ap_json *json, const struct ap_profile_quality *qu
 	ap_json_end(json, '}');
 	ap_json_uint(json, "in_doubt", quality->in_doubt);
 	ap_json_uint(json, "specials", quality->specials);
+	ap_json_uint(json, "while_stopped", quality->while_stopped);
 	ap_json_end(json, '}');
 }
 
@@ -155,6 +156,8 @@ static void put_quality(struct page *page)
 	put_degraded(json, quality->degraded);
 	ap_json_uint(json, "memory_used_bytes", quality->memory_used_bytes);
 	ap_json_uint(json, "memory_cap_bytes", quality->memory_cap_bytes);
+	ap_json_uint(json, "stops", quality->stops);
+	ap_json_uint(json, "stopped_ns", quality->stopped_ns);
 	ap_json_string(json, "filters", quality->filters);
 	put_strings(json, "options_ignored", quality->options_ignored, quality->options_ignored_n);
 	put_module_notes(page);

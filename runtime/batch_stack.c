@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* runtime/batch_stack.c - the stacks that a fold works on: a thread's own, and those of fibers. */
 #include "runtime/batch.h"
+#include "spool/pause.h"
 
 void ap_batch_attach(struct ap_batch *b, uint32_t fiber)
 {
@@ -50,14 +51,17 @@ static void release(const struct ap_batch *b, uint32_t fiber)
 		__atomic_store_n(&ap_fiber_at(b->c, fiber)->thread, 0, __ATOMIC_RELEASE);
 }
 
-static void park(const struct ap_batch *b, uint64_t now)
+static void park(const struct ap_batch *b, uint64_t time)
 {
+	const uint64_t now = time - b->gap;
 	if (b->fiber == 0) {
 		b->thread->own_depth = b->depth;
 		b->thread->own_virtual = now;
+		b->thread->own_left = time;
 	} else if (b->fiber != AP_FIBER_LOST) {
 		ap_fiber_at(b->c, b->fiber)->depth = b->depth;
 		ap_fiber_at(b->c, b->fiber)->virtual_ticks = now;
+		ap_fiber_at(b->c, b->fiber)->left_ticks = time;
 	}
 }
 
@@ -68,18 +72,40 @@ void ap_batch_store_slot(struct ap_batch *b)
 	b->thread->fiber[b->gap_slot] = b->fiber;
 }
 
+/* Calls of a stack that nobody is on end where it was left. */
+static void close_parked(const struct ap_batch *b, uint32_t stack, uint32_t *depth, uint64_t now)
+{
+	struct ap_batch other = *b;
+	ap_batch_attach(&other, stack);
+	for (; *depth; --*depth) {
+		if (*depth <= other.frames_max)
+			ap_batch_close(&other, *depth, now);
+		b->thread->unclosed++;
+	}
+}
+
+static bool stopped_since(const struct ap_batch *b, uint64_t left, uint64_t time)
+{
+	return AP_UNLIKELY(b->c->header->pauses_n) && ap_pause_between(b->c->header, left, time);
+}
+
 /* Calls of the stack that is left stand still, those of the other go on where it was left. */
 static void change_stack(struct ap_batch *b, uint32_t to, uint64_t time)
 {
 	uint64_t resumed = 0;
 	uint32_t depth = 0;
-	park(b, time - b->gap);
+	park(b, time);
 	if (to == 0) {
+		if (stopped_since(b, b->thread->own_left, time))
+			close_parked(b, 0, &b->thread->own_depth, b->thread->own_virtual);
 		depth = b->thread->own_depth;
 		resumed = b->thread->own_virtual;
 	} else if (claim(b, to)) {
-		depth = ap_fiber_at(b->c, to)->depth;
-		resumed = ap_fiber_at(b->c, to)->virtual_ticks;
+		struct ap_fiber *f = ap_fiber_at(b->c, to);
+		if (stopped_since(b, f->left_ticks, time))
+			close_parked(b, to, &f->depth, f->virtual_ticks);
+		depth = f->depth;
+		resumed = f->virtual_ticks;
 	} else {
 		to = AP_FIBER_LOST;
 	}
@@ -106,7 +132,6 @@ void ap_batch_switch(struct ap_batch *b, uint32_t to, uint64_t time, uint32_t po
 
 void ap_batch_end_fiber(struct ap_batch *b, uint32_t fiber, uint64_t now)
 {
-	struct ap_batch other = *b;
 	if (fiber == b->fiber) {
 		ap_batch_drop(b, 0, now);
 		return;
@@ -114,12 +139,7 @@ void ap_batch_end_fiber(struct ap_batch *b, uint32_t fiber, uint64_t now)
 	if (!fiber || !claim(b, fiber))
 		return;
 	struct ap_fiber *f = ap_fiber_at(b->c, fiber);
-	ap_batch_attach(&other, fiber);
-	for (; f->depth; f->depth--) {
-		if (f->depth <= f->frames_max)
-			ap_batch_close(&other, f->depth, f->virtual_ticks);
-		b->thread->unclosed++;
-	}
+	close_parked(b, fiber, &f->depth, f->virtual_ticks);
 	f->virtual_ticks = 0;
 	release(b, fiber);
 }

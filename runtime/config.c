@@ -159,6 +159,16 @@ static const char *set_depth(struct ap_settings *s, const char *value)
 	return NULL;
 }
 
+static const char *set_start(struct ap_settings *s, const char *value)
+{
+	s->start_off = ap_streq(value, "off");
+	s->start_delay_ns = 0;
+	if (s->start_off || ap_streq(value, "on"))
+		return NULL;
+	return parse_time(&s->start_delay_ns, value) ? "expected on, off or a time such as 5s"
+						     : NULL;
+}
+
 /* The two below exist for the tests: small rings fold often, a lossy fold must be found out. */
 static const char *set_chunk(struct ap_settings *s, const char *value)
 {
@@ -238,6 +248,7 @@ static const struct option {
 	{"notrace", set_notrace},
 	{"modules", set_modules},
 	{"depth", set_depth},
+	{"start", set_start},
 	{"chunk", set_chunk},
 #ifdef AP_TEST_LOSSY
 	{"lose", set_lose},
@@ -246,7 +257,6 @@ static const struct option {
 	{"age", set_age},
 	{"shards", set_shards},
 #endif
-	{"start", later},
 	{"patch", later},
 	{"sampling", later},
 	{"hz", later},

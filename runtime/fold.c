@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "runtime/batch.h"
+#include "spool/pause.h"
 
 #define STEP_BITS AP_EVENT_STACK_TOP_SHIFT /* function, kind and lap */
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
@@ -246,7 +247,10 @@ static AP_COLD void exit_elsewhere(struct ap_batch *b, const struct ap_event *ev
 	while (at > 0 && ((b->frames[at - 1].word ^ event->word) & AP_EVENT_FUNCTION_MASK))
 		at--;
 	if (at == 0) {
-		b->thread->unmatched_exits++;
+		if (b->depth == 0 && b->c->header->pauses_n)
+			b->shard->while_stopped++; /* of a call that a stop had ended */
+		else
+			b->thread->unmatched_exits++;
 		return;
 	}
 	ap_batch_drop(b, at, now);
@@ -423,6 +427,69 @@ static uint32_t fold_run(struct ap_batch *shared, const struct ap_event *events,
 	return (uint32_t)(event - events);
 }
 
+/* Recording stops: what is open ends. From then on no event is older. */
+static void stop_at(struct ap_batch *b, uint64_t stop)
+{
+	stop = stop > b->last ? stop : b->last;
+	ap_batch_drop(b, 0, stop - b->gap);
+	b->thread->last_ticks = b->last = stop;
+}
+
+/* fold_run() in a pause: calls count for nothing. */
+static uint32_t skip_run(struct ap_batch *b, const struct ap_event *events, uint32_t from,
+			 uint32_t n, uint64_t lap, uint64_t position)
+{
+	uint32_t i = from;
+	while (i < n && (events[i].word & AP_EVENT_LAP_MASK) == lap) {
+		const uint64_t time = time_of(b, &events[i]);
+		if (ap_event_kind(events[i].word) == AP_EVENT_SPECIAL)
+			fold_special(b, &events[i], time);
+		else
+			b->shard->while_stopped++;
+		b->last = time;
+		i++;
+		__atomic_store_n(&b->thread->fold, AP_FOLD(b->depth, b->gap_slot, position + i),
+				 __ATOMIC_RELEASE);
+	}
+	b->thread->last_ticks = b->last;
+	return i;
+}
+
+/* Return: up to where events are before @until. */
+static uint32_t events_until(const struct ap_batch *b, const struct ap_event *events, uint32_t from,
+			     uint32_t n, uint64_t lap, uint64_t until)
+{
+	uint64_t before = b->last;
+	uint32_t i = from;
+	for (; i < n && (events[i].word & AP_EVENT_LAP_MASK) == lap; i++) {
+		const uint64_t time = ap_event_time(events[i].time, before);
+		before = time > before ? time : before;
+		if (before >= until)
+			break;
+	}
+	return i;
+}
+
+/* fold_run() where recording was stopped and started: up to the next of these. */
+static AP_COLD uint32_t fold_part(struct ap_batch *b, const struct ap_event *events, uint32_t from,
+				  uint32_t *end, uint64_t lap, uint64_t position)
+{
+	struct ap_pause pause;
+	if (!ap_pause_after(b->c->header, b->last, &pause))
+		return fold_run(b, events, from, *end, lap, position);
+	const uint32_t before = events_until(b, events, from, *end, lap, pause.stop);
+	if (before > from || (events[from].word & AP_EVENT_LAP_MASK) != lap) {
+		*end = before > from ? before : *end;
+		return fold_run(b, events, from, *end, lap, position);
+	}
+	stop_at(b, pause.stop);
+	const uint32_t after = events_until(b, events, from, *end, lap, pause.start);
+	if (after == from)
+		b->thread->last_ticks = b->last = pause.start;
+	*end = after;
+	return skip_run(b, events, from, after, lap, position);
+}
+
 static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread,
 			       ap_ref ref)
 {
@@ -478,8 +545,9 @@ static bool fold_chunk(struct ap_batch *b, ap_ref ref, enum ap_tear tear, uint32
 	const uint32_t from = (AP_FOLD_POSITION(b->thread->fold) - (uint32_t)base) & 0x7fffffffu;
 	uint32_t i = from, torn = 0;
 	while (i < n) {
-		const uint32_t end = meanings_change(b) ? end_of_meaning(b, events, i, n) : n;
-		i = fold_run(b, events, i, end, lap, base);
+		uint32_t end = meanings_change(b) ? end_of_meaning(b, events, i, n) : n;
+		i = AP_UNLIKELY(b->c->header->pauses_n) ? fold_part(b, events, i, &end, lap, base)
+							: fold_run(b, events, i, end, lap, base);
 		if (i == end && end < n)
 			continue;
 		if (i >= n || tear == AP_TEAR_NONE ||
@@ -581,6 +649,9 @@ void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_t
 	struct ap_batch b;
 	begin(&b, c, shard, thread);
 	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
+	struct ap_pause pause;
+	if (ap_pause_after(c->header, b.last, &pause) && pause.stop <= end)
+		stop_at(&b, pause.stop);
 	ap_batch_drop(&b, 0, end - b.gap);
 	ap_batch_switch(&b, 0, end, AP_FOLD_POSITION(thread->fold));
 	ap_batch_drop(&b, 0, end - b.gap);

@@ -54,6 +54,8 @@ void ap_fork_prepare(void)
 {
 	struct ap_control *c = ap_runtime.control;
 	const uint64_t start = ap_ticks();
+	if (c && c->state == AP_STATE_ON)
+		ap_pause_look(c, start);
 	ap_flush_patiently();
 	const struct ap_thread *thread = ap_self->thread;
 	if (!thread || !settled(c, thread))

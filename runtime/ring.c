@@ -214,6 +214,7 @@ static void read_clocks(struct ap_control *c, struct ap_ctl *ctl)
 		read_thread_cpu(ctl);
 	}
 	read_usage(c, now);
+	ap_pause_look(c, now);
 }
 
 static void want_attendant(struct ap_control *c)

@@ -126,6 +126,8 @@ struct ap_settings {
 	char ignored[2048];		    /* "key: why" lines */
 	char filter[AP_FILTER_LISTS][1024]; /* by enum ap_filter_list: patterns, comma separated */
 	uint32_t filter_depth;
+	bool start_off;		 /* recording begins by command */
+	uint64_t start_delay_ns; /* or after this time; 0: at once */
 };
 
 /** Ticks of one enter+exit without its share of the fold, times 1000. */
@@ -137,6 +139,13 @@ struct ap_hook_cost {
 	uint64_t error; /* of inside: by so much it differs from one kind of code to another */
 };
 
+/** How hooks go about an event. */
+enum ap_way {
+	AP_WAY_NONE = 0, /* nobody has asked for the start yet */
+	AP_WAY_ASK = 1,	 /* first ask whether to record, and which clock */
+	AP_WAY_PLAIN = 2,
+};
+
 /** The runtime, in one place. */
 struct ap_runtime {
 	struct ap_control *control; /* wiped by a fork */
@@ -146,11 +155,13 @@ struct ap_runtime {
 	/* enum ap_clock_kind; AP_CLOCK_NONE until somebody has asked for the start */
 	uint32_t clock_kind;
 #define AP_CLOCK_NONE 0u
+	uint32_t way; /* enum ap_way: what every hook looks at */
 	uint64_t ticks_per_s;
-	bool off; /* inert, also after a fork: ap_switch_off() */
-	uint32_t clock_when_on;
-	bool dir_checked; /* the directory is ours alone: a log may be written there */
-	uint32_t key;	  /* pthread key + 1 of the thread-end destructor */
+	bool off;		/* inert, also after a fork: ap_switch_off() */
+	bool stopped;		/* recording pauses, as far as slow paths have seen */
+	uint64_t stopped_until; /* ticks */
+	bool dir_checked;	/* the directory is ours alone: a log may be written there */
+	uint32_t key;		/* pthread key + 1 of the thread-end destructor */
 	uint32_t early_drops;
 	struct ap_hook_cost hook_cost;
 	/* of the spool of this process or, in a child that has not started, of its parent: */
@@ -272,6 +283,16 @@ void ap_filter_module(struct ap_control *c, struct ap_module *module, const char
 /** ap_filter_call() - is a call of the function at @address from @parent left out? Return: AP_ID_NONE, or as whose call it
  * counts. */
 uint32_t ap_filter_call(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
+
+/* pause.c */
+/** ap_way_choose() - from the clock, the switch and the pauses, what hooks do. */
+void ap_way_choose(void);
+/** ap_pause_start() - begin with recording off where that is wanted. */
+void ap_pause_start(struct ap_control *c);
+/** ap_pause_look() - was recording stopped or started from outside? Slow paths. */
+void ap_pause_look(const struct ap_control *c, uint64_t now);
+/** ap_pause_holds() - is nothing to be recorded at @now? Hooks. */
+bool ap_pause_holds(uint64_t now);
 
 /* pattern.c */
 /** ap_patterns_match() - which patterns of a comma-separated list are @name? Return: bit i: the i-th of the first 64. */

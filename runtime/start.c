@@ -29,15 +29,14 @@ void ap_switch_off(void)
 {
 	if (ap_runtime.off)
 		return;
-	ap_runtime.clock_when_on = ap_runtime.clock_kind;
 	ap_runtime.off = true;
-	ap_runtime.clock_kind = AP_CLOCK_MONOTONIC; /* the hooks' rare way, which asks */
+	ap_way_choose();
 }
 
 void ap_switch_on(void)
 {
-	ap_runtime.clock_kind = ap_runtime.clock_when_on;
 	ap_runtime.off = false;
+	ap_way_choose();
 }
 
 /** ap_inert() - give up for good; the reason goes to the log. */
@@ -208,6 +207,7 @@ static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 	write_edges(h);
 	write_texts(c);
 	h->flags = forked ? AP_SPOOL_FORKED : 0;
+	ap_pause_start(c);
 	h->parent_spool_id = parent_id;
 	h->max_shards = shards_wanted(h);
 	if (!ap_tables_init(c) || !ap_shard_first(c)) {
@@ -260,6 +260,7 @@ static void start_body(void *argument)
 	if (!forked) {
 		find_exe();
 		ap_clock_init();
+		ap_way_choose();
 		ap_hooks_calibrate(&ap_runtime.hook_cost);
 	}
 	ap_start_hide_parent(); /* after a fork that ran no handlers */
@@ -314,6 +315,7 @@ bool ap_start(char *const *environment)
 	/* Hooks may run before the constructor: until the start has looked, the machine's counter is taken for good. */
 	if (ap_runtime.clock_kind == AP_CLOCK_NONE)
 		ap_runtime.clock_kind = AP_ARCH_CLOCK;
+	ap_way_choose();
 	if (!libc_is_ours())
 		return false;
 	if (!make_control()) {

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 5u
+#define AP_SPOOL_VERSION 6u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -183,6 +183,13 @@ struct ap_retired {
 	uint64_t inherited;
 };
 
+/** Recording was off from `stop` until `start` (ticks; UINT64_MAX: until further notice). Rules: spool/pause.h. */
+struct ap_pause {
+	uint64_t stop;
+	uint64_t start;
+};
+#define AP_PAUSES 32u
+
 #define AP_FILTER_LISTS 3
 #define AP_FILTER_PATTERNS 64u /* of a list: further ones are refused */
 
@@ -299,6 +306,12 @@ struct ap_spool_header {
 	uint64_t filter_missed[AP_FILTER_LISTS]; /* bit i: nothing had a name of pattern i so far */
 	uint32_t filter_depth;			 /* 0: any */
 	uint32_t filters;			 /* enum ap_filter_kind */
+
+	/* When nothing was recorded, in order. Written by the start of the process and, while it lives, by whoever controls
+	 * it from outside: first the pause, then how many there are. */
+	struct ap_pause pauses[AP_PAUSES];
+	uint32_t pauses_n;
+	uint32_t pauses_reserved;
 };
 
 /* What the patterns of a list are names of. */
@@ -392,10 +405,11 @@ enum ap_thread_state {
 	AP_THREAD_ENDED = 2,
 };
 
-/** A thread that recorded something. Line 0 belongs to the hooks, the rest to whoever folds. */
+/** A thread that recorded something. Line 0 is the thread's own alone, the rest also of whoever folds what it left. */
 struct ap_thread {
-	uint64_t cursor; /* address of the next free slot; beyond the chunk when it is full */
-	uint64_t cursor_line[7];
+	uint64_t cursor;   /* address of the next free slot; beyond the chunk when it is full */
+	uint64_t own_left; /* time at which it left its own stack for a fiber's, see own_depth */
+	uint64_t cursor_line[6];
 
 	uint32_t state; /* enum ap_thread_state */
 	uint32_t tid;
@@ -442,7 +456,9 @@ struct ap_fiber {
 	uint64_t start, end; /* of the stack; with a key: the key and 0 */
 	uint32_t next;	     /* fiber with the same hash */
 	uint32_t state;	     /* enum ap_fiber_state */
-	uint64_t reserved[2];
+	uint64_t
+		left_ticks; /* time at which it was left, not virtual; a stop since then ended what is open there */
+	uint64_t reserved;
 };
 
 enum ap_fiber_state {
@@ -553,7 +569,8 @@ struct ap_shard {
 	ap_ref stack;		     /* runtime's own: stack of the fold; readers ignore it */
 	uint32_t thread;	     /* thread id + 1 whose events are being folded; 0 none */
 	uint32_t cache_epoch;	     /* runtime's own: unloads that the cache knows of */
-	uint32_t reserved[6];
+	uint64_t while_stopped;	     /* folded events that count for nothing: see spool/pause.h */
+	uint32_t reserved[4];
 };
 
 _Static_assert(sizeof(struct ap_spool_header) <= 4096, "the header is the first page");

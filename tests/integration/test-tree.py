@@ -190,11 +190,11 @@ def unwanted():
 
 @ap.case("a spool that cannot be read costs its own row")
 def corrupt():
-    # The victim's directory is the run's: it damages the spool of a child that is dead.
+    # The victim's directory is the run's: it damages the spool of a child that is dead, before the run looks at it.
     damage = "for s in \"${d#dir=}\"/$p.*.spool; do : | dd of=\"$s\" bs=1 seek=9000 2>&-; done"
-    command = ("%s leaf 3 & p=$!; wait; "
+    command = ("kill -STOP $PPID; %s leaf 3 & p=$!; wait; "
                "d=$(printf '%%s' \"$AUTOPROF_OPTIONS\" | tr : '\\n' | grep '^dir='); "
-               "%s; %s leaf 4" % (build(), damage, build()))
+               "%s; kill -CONT $PPID; %s leaf 4" % (build(), damage, build()))
     tree = Tree("sh", "-c", command)
     assert tree.report.calls("work") == 11, tree.report.names()
     assert "1 process could not be read" in tree.report.text_of_quality()

@@ -2,6 +2,8 @@
 /* tests/support/sample_spools.c - see sample_spools.h. */
 #include "tests/support/sample_spools.h"
 
+#include <string.h>
+
 #include "spool/filter.h"
 
 #define MODULE 0x400000ull
@@ -179,6 +181,32 @@ static struct ap_builder *degraded(void)
 	return b;
 }
 
+/* Stopped by a delay and twice from outside; what is open on two stacks ends. */
+static struct ap_builder *paused(void)
+{
+	struct ids ids;
+	struct ap_builder *b = with_tables(&ids);
+	const uint32_t thread = ap_builder_thread(b, 100, "main");
+	const uint32_t there = ap_builder_fiber(b);
+	const uint64_t t = AP_BUILDER_START, sp = AP_BUILDER_STACK;
+	const struct ap_pause pauses[] = {{t, t + 100}, {t + 200, t + 300}, {t + 1000, UINT64_MAX}};
+
+	memcpy(b->hdr->pauses, pauses, sizeof(pauses));
+	b->hdr->pauses_n = 3;
+	ap_builder_shard_at(b, 0)->while_stopped = 3;
+	ap_builder_folded(b, thread, 3, 0);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, MAIN, t + 50, sp);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, WORK, t + 110, sp - 64);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER, there, t + 120);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, LEAF, t + 130, sp);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, LEAF, t + 250, sp);
+	ap_builder_special(b, thread, AP_SPECIAL_FIBER, 0, t + 310);
+	ap_builder_event(b, thread, AP_EVENT_EXIT, WORK, t + 320, sp - 64);
+	ap_builder_event(b, thread, AP_EVENT_ENTER, LEAF, t + 330, sp - 64);
+	b->hdr->end_ticks = t + 2000;
+	return b;
+}
+
 /* Every list has a pattern that was found and one that was not; main is outside, LEAF is left out. */
 static struct ap_builder *filtered(void)
 {
@@ -214,6 +242,6 @@ static struct ap_builder *filtered(void)
 
 const struct ap_sample_spool ap_sample_spools[] = {
 	{"empty", empty},	{"folded", folded}, {"pending", pending},   {"troubled", troubled},
-	{"degraded", degraded}, {"fibers", fibers}, {"filtered", filtered},
+	{"degraded", degraded}, {"fibers", fibers}, {"filtered", filtered}, {"paused", paused},
 };
 const size_t ap_sample_spools_n = sizeof(ap_sample_spools) / sizeof(*ap_sample_spools);

@@ -117,7 +117,7 @@ START_TEST(a_foreign_header_is_refused_by_name)
 	expect_refused("not an autoprof spool");
 	use("folded");
 	b->hdr->version = AP_SPOOL_VERSION + 1;
-	expect_refused("version 6, this program reads version 5");
+	expect_refused("version 7, this program reads version 6");
 	use("folded");
 	b->hdr->byte_order = 0x04030201;
 	expect_refused("another byte order");
@@ -138,6 +138,9 @@ START_TEST(impossible_fields_of_the_header_are_refused)
 	use("folded");
 	b->hdr->shards = AP_MAX_SHARDS + 1;
 	expect_refused("129 shards");
+	use("folded");
+	b->hdr->pauses_n = AP_PAUSES + 1;
+	expect_refused("33 pauses");
 	use("folded");
 	b->hdr->size_bytes = 100;
 	expect_refused("100 bytes in use");
