@@ -33,11 +33,21 @@ static UNTRACED void call_for_ever(void)
 	}
 }
 
+static UNTRACED void let_interrupt(int number)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Its own signal is blocked until it has counted itself. */
 static APART void handler(int number)
 {
-	if (++depth < deepest)
+	if (++depth < deepest) {
+		let_interrupt(number);
 		call_for_ever();
-	signal(number, SIG_IGN);
+	}
 	for (int i = 0; i < CALLS; i++)
 		after();
 	printf("between leaf %lu %lu\n", inside, before);
@@ -48,7 +58,7 @@ static APART void handler(int number)
 
 int main(int argc, char **argv)
 {
-	const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER};
+	const struct sigaction action = {.sa_handler = handler};
 	const struct itimerspec often = {{0, INTERVAL_NS}, {0, INTERVAL_NS}};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
 	timer_t timer;
