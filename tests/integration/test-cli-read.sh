@@ -122,8 +122,13 @@ printf '%s\n' '#define APART __attribute__((noinline))' 'static volatile unsigne
   'APART int work(int n) { for (int i = 0; i < 20000; i++) sink++; return n; }' \
   'int main(void) { for (int i = 0; i < 3000000; i++) sink += (unsigned long)get(i);' \
   '  for (int i = 0; i < 200; i++) sink += (unsigned long)work(i); return 0; }' >tiny.c
-gcc -O1 -finstrument-functions tiny.c -o tiny && AUTOPROF_OPTIONS=report=none LD_PRELOAD=$library ./tiny
-flag=$("$autoprof" report --exclude-flags "$(echo "$spools"/*.spool)")
+gcc -O1 -finstrument-functions tiny.c -o tiny
+for turn in 1 2 3 4 5; do # on a busy machine get() may seem to take long
+  rm -f "$spools"/*.spool
+  AUTOPROF_OPTIONS=report=none LD_PRELOAD=$library ./tiny
+  flag=$("$autoprof" report --exclude-flags "$(echo "$spools"/*.spool)")
+  [ -z "$flag" ] || break
+done
 check 'the flag for tiny functions names them only' same "$flag" '-finstrument-functions-exclude-function-list=get'
 gcc -O1 -finstrument-functions "$flag" tiny.c -o tiny && AUTOPROF_OPTIONS=output=tiny.json LD_PRELOAD=$library ./tiny
 check 'built with it they are not recorded' hasnt "$(cat tiny.json)" '"name": *"get"'

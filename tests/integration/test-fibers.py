@@ -98,7 +98,7 @@ def named(compiler, level):
 
 @each("killed while fibers are in the middle: their calls are open")
 def asleep(compiler, level):
-    r = ap.run([build(compiler, level), "asleep", str(FIBERS)])
+    r = ap.run([build(compiler, level), "asleep", str(FIBERS)], options="monitor=off")
     assert r.status == ap.signal_status(signal.SIGKILL), r.status
     report = r.assert_counts(r.from_spool(), {"asleep_life": FIBERS, "step": FIBERS})
     assert report.one("asleep_life")["open_calls"] == FIBERS, report.one("asleep_life")
