@@ -5,14 +5,11 @@
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
 
-/* The kernel's own, without a system call; NULL: there is none, as under valgrind. */
-static int (*vdso_gettime)(int clock, struct timespec *ret);
-
 uint64_t ap_clock_ns(int clock)
 {
 	struct timespec now = {0, 0};
 	const bool cheap = clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME;
-	if (!cheap || !vdso_gettime || vdso_gettime(clock, &now) != 0)
+	if (!cheap || !ap_runtime.vdso_gettime || ap_runtime.vdso_gettime(clock, &now) != 0)
 		ap_sys2(SYS_clock_gettime, clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
@@ -38,16 +35,15 @@ void ap_clock_pair(struct ap_clock_pair *pair)
 	}
 }
 
-/* The machine does not tell: measure for 200 us, good to some 1e-4. Readers refit over the whole life. */
-static uint64_t measured_rate(void)
+/* The machine does not tell: measured over 200 us of the start, good to some 1e-4. Readers refit over the whole life. */
+static uint64_t measured_rate(const struct ap_clock_pair *a)
 {
-	struct ap_clock_pair a, b;
-	ap_clock_pair(&a);
-	while (ap_clock_ns(CLOCK_MONOTONIC) - a.mono_ns < 200000)
+	struct ap_clock_pair b;
+	while (ap_clock_ns(CLOCK_MONOTONIC) - a->mono_ns < 200000)
 		;
 	ap_clock_pair(&b);
-	return (uint64_t)((unsigned __int128)(b.ticks - a.ticks) * 1000000000u /
-			  (b.mono_ns - a.mono_ns));
+	return (uint64_t)((unsigned __int128)(b.ticks - a->ticks) * 1000000000u /
+			  (b.mono_ns - a->mono_ns));
 }
 
 #ifdef AP_TEST_LOSSY
@@ -88,17 +84,22 @@ static bool kernel_distrusts_counter(void)
 	return false;
 }
 
-void ap_clock_init(void)
+void ap_clock_choose(struct ap_clock_pair *ret_first)
 {
-	*(void **)&vdso_gettime = ap_vdso_find(AP_ARCH_VDSO_GETTIME);
+	*(void **)&ap_runtime.vdso_gettime = ap_vdso_find(AP_ARCH_VDSO_GETTIME);
 	if (!ap_arch_clock_fixed() || kernel_distrusts_counter())
 		ap_runtime.clock_kind = AP_CLOCK_MONOTONIC;
+	ap_clock_pair(ret_first);
+}
+
+void ap_clock_rate(const struct ap_clock_pair *first)
+{
 	if (ap_runtime.clock_kind == AP_CLOCK_MONOTONIC)
 		ap_runtime.ticks_per_s = 1000000000u;
 	else
 		ap_runtime.ticks_per_s = ap_arch_clock_hz();
 	if (ap_runtime.ticks_per_s < 1000000)
-		ap_runtime.ticks_per_s = measured_rate();
+		ap_runtime.ticks_per_s = measured_rate(first);
 	grow_old();
 	ap_hist_map_init(&ap_runtime.hist_map, ap_runtime.ticks_per_s);
 }

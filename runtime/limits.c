@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* runtime/limits.c - what the machine grants: memory and processors, of all cgroup ancestors (v1 and v2). */
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
@@ -29,20 +32,31 @@ static uint64_t number_in(const char *path, uint64_t *ret_second)
 
 struct cgroup_files {
 	const char *root;
+	const char *mounted; /* is there when the hierarchy is; v2 only */
 	const char *memory[2];
 	const char *cpu_quota; /* v2: "quota period" in one file */
 	const char *cpu_period;
 };
 
 static const struct cgroup_files cgroup_v2[] = {
-	{"/sys/fs/cgroup", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
-	{"/sys/fs/cgroup/unified", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
+	{"/sys/fs/cgroup",
+	 "/sys/fs/cgroup/cgroup.controllers",
+	 {"/memory.max", "/memory.high"},
+	 "/cpu.max",
+	 NULL},
+	{"/sys/fs/cgroup/unified",
+	 "/sys/fs/cgroup/unified/cgroup.controllers",
+	 {"/memory.max", "/memory.high"},
+	 "/cpu.max",
+	 NULL},
 };
 static const struct cgroup_files cgroup_v1_memory = {"/sys/fs/cgroup/memory",
+						     NULL,
 						     {"/memory.limit_in_bytes", NULL},
 						     NULL,
 						     NULL};
 static const struct cgroup_files cgroup_v1_cpu = {"/sys/fs/cgroup/cpu",
+						  NULL,
 						  {NULL, NULL},
 						  "/cpu.cfs_quota_us",
 						  "/cpu.cfs_period_us"};
@@ -85,14 +99,25 @@ static void read_ancestors(struct ap_limits *limits, const struct cgroup_files *
 	size_t length = 0;
 	while (path[length] && path[length] != '\n')
 		length++;
+	if (length == 1) /* "/" is the root itself */
+		length = 0;
 	for (;;) {
-		read_group(limits, files, path, length == 1 ? 0 : length);
-		while (length > 0 && path[length - 1] != '/')
-			length--;
+		read_group(limits, files, path, length);
 		if (length == 0)
 			return;
-		length--;
+		while (length > 0 && path[length - 1] != '/')
+			length--;
+		if (length > 0)
+			length--;
 	}
+}
+
+/* The line is there, too, where nobody has mounted that hierarchy. */
+static void read_unified(struct ap_limits *limits, const char *path)
+{
+	for (size_t i = 0; i < sizeof cgroup_v2 / sizeof cgroup_v2[0]; i++)
+		if (ap_sys3(SYS_faccessat, AT_FDCWD, cgroup_v2[i].mounted, F_OK) == 0)
+			read_ancestors(limits, &cgroup_v2[i], path);
 }
 
 /* Lines "hierarchy:controllers:path". */
@@ -114,8 +139,7 @@ static void read_cgroups(struct ap_limits *limits)
 			const char *path = second + 1;
 			const size_t width = (size_t)(second - first);
 			if (width == 1) {
-				for (size_t i = 0; i < sizeof cgroup_v2 / sizeof cgroup_v2[0]; i++)
-					read_ancestors(limits, &cgroup_v2[i], path);
+				read_unified(limits, path);
 			} else if (width == 7 && first[1] == 'm' && first[2] == 'e') {
 				read_ancestors(limits, &cgroup_v1_memory, path);
 			} else if (width >= 4 && first[1] == 'c' && first[2] == 'p' &&
@@ -129,14 +153,8 @@ static void read_cgroups(struct ap_limits *limits)
 
 static uint64_t host_memory(void)
 {
-	char text[256];
-	const char *at = text;
-	uint64_t kib = 0;
-	if (ap_read_file("/proc/meminfo", text, sizeof text) <= 0)
-		return 0;
-	while (*at && (*at < '0' || *at > '9'))
-		at++;
-	return ap_parse_u64(&at, &kib) ? kib * 1024 : 0;
+	struct sysinfo info;
+	return ap_sys1(SYS_sysinfo, &info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
 }
 
 static uint64_t affinity_millicores(void)

@@ -157,6 +157,8 @@ struct ap_runtime {
 #define AP_CLOCK_NONE 0u
 	uint32_t way; /* enum ap_way: what every hook looks at */
 	uint64_t ticks_per_s;
+	/* the kernel's own, without a system call; NULL: there is none, as under valgrind */
+	int (*vdso_gettime)(int clock, struct timespec *ret);
 	bool off;		/* inert, also after a fork: ap_switch_off() */
 	bool stopped;		/* recording pauses, as far as slow paths have seen */
 	uint64_t stopped_until; /* ticks */
@@ -205,7 +207,10 @@ static inline uint64_t ap_ticks(void)
 #endif
 }
 uint64_t ap_ticks_monotonic(void);
-void ap_clock_init(void);
+/** ap_clock_choose() - which clock, and what it shows now. Start only, as the next. */
+void ap_clock_choose(struct ap_clock_pair *ret_first);
+/** ap_clock_rate() - how fast it is, where need be by what has passed since @first. */
+void ap_clock_rate(const struct ap_clock_pair *first);
 uint64_t ap_clock_ns(int clock); /* CLOCK_*: by the vDSO where it can */
 void ap_clock_pair(struct ap_clock_pair *pair);
 uint64_t ap_ticks_of_ns(uint64_t ns);
@@ -365,7 +370,7 @@ void ap_record_gap(uint64_t since);
  * Return: is there nothing left to fold? False when no shard was free. */
 bool ap_flush(bool last);
 /** ap_flush_patiently() - the same for a thread that goes on: threads that were preempted in a fold may hold all shards for a
- * moment, so it lets them run, a bounded number of times. */
+ * moment, so it lets them run, a bounded number of times, and then takes a new one. */
 void ap_flush_patiently(void);
 
 /* thread.c */

@@ -15,6 +15,9 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 extern int __cxa_atexit(void (*function)(void *), void *argument, void *dso);
 extern int __cxa_at_quick_exit(void (*function)(void *), void *dso) __attribute__((weak));
@@ -24,6 +27,7 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (
 struct ap_runtime ap_runtime;
 
 static char start_stack[32768] __attribute__((aligned(64)));
+#define START_STACK_USED 8192 /* of a usual start */
 
 void ap_switch_off(void)
 {
@@ -194,11 +198,8 @@ static uint32_t shards_wanted(const struct ap_spool_header *h)
 }
 
 /* The magic is written last: a reader finds a whole header or none. */
-static int create_spool(struct ap_control *c, bool forked, uint64_t parent_id)
+static int write_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 {
-	const int error = ap_space_create(c);
-	if (error)
-		return error;
 	struct ap_spool_header *h = c->header;
 	h->version = AP_SPOOL_VERSION;
 	h->byte_order = AP_SPOOL_BYTE_ORDER;
@@ -243,10 +244,26 @@ static bool find_ctls(struct ap_control *c, bool forked)
 	return ap_runtime.ctls != NULL;
 }
 
+/* What the start is about to write, in one call instead of a fault a page, which is dear where memory is virtualized.
+ * Where the kernel or its pages are others nothing has happened. */
+static void populate(const char *from, const char *end)
+{
+	const uint64_t first = (uint64_t)from & ~4095ull;
+	ap_sys3(SYS_madvise, first, (uint64_t)end - first, MADV_POPULATE_WRITE);
+}
+
+static void populate_own(void)
+{
+	const char *const stack_end = start_stack + sizeof start_stack;
+	populate((const char *)&ap_runtime, (const char *)(&ap_runtime + 1));
+	populate(stack_end - START_STACK_USED, stack_end);
+}
+
 static void start_body(void *argument)
 {
 	struct ap_control *c = ap_runtime.control;
 	const bool forked = ap_runtime.spool_pid != 0;
+	struct ap_clock_pair first;
 	(void)argument;
 	c->pid = ap_getpid();
 	if (forked && !ap_runtime.settings.children) {
@@ -259,12 +276,17 @@ static void start_body(void *argument)
 	}
 	if (!forked) {
 		find_exe();
-		ap_clock_init();
+		ap_clock_choose(&first);
 		ap_way_choose();
 		ap_hooks_calibrate(&ap_runtime.hook_cost);
 	}
 	ap_start_hide_parent(); /* after a fork that ran no handlers */
-	const int error = create_spool(c, forked, ap_runtime.spool_id);
+	const uint64_t parent_id = ap_runtime.spool_id;
+	int error = ap_space_create(c);
+	if (!forked)
+		ap_clock_rate(&first); /* late: the longer ago, the nearer, and the less to wait */
+	if (!error)
+		error = write_spool(c, forked, parent_id);
 	if (error) {
 		ap_inert("no spool, profiling is off", error);
 		return;
@@ -330,6 +352,7 @@ bool ap_start(char *const *environment)
 		return fresh == AP_STATE_ON;
 	}
 	const uint64_t mask = ap_signals_block();
+	populate_own();
 	if (allowed(environment))
 		ap_arch_call_on_stack(start_body, NULL, start_stack + sizeof start_stack);
 	else
