@@ -270,11 +270,15 @@ static void slow_body(void *argument)
 		ctl); /* not in the gap: reading CPU clocks is where the kernel ends our time slice */
 }
 
+static bool lags(const struct ap_ctl *ctl)
+{
+	return ctl->thread->first_chunk != ctl->thread->last_chunk;
+}
+
 /* A thread that lags and finds memory short lets the holders of shards run: a bounded number of times, and
  * the gap takes it out of the figures. */
-static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl)
+static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl, bool lagging)
 {
-	const bool lagging = ctl->thread->first_chunk != ctl->thread->last_chunk;
 	struct ap_shard *shard = ap_shard_acquire(c, ctl, lagging);
 	for (int i = 0; !shard && lagging && i < YIELDS && ap_space_pressure(c) >= PRESSURE_YIELD;
 	     i++) {
@@ -353,7 +357,7 @@ static bool reclaim(struct ap_control *c)
 	if (!ctl)
 		return false;
 	struct ap_ctl heir = {.thread = g.thread, .id = ctl->id, .tid = ap_gettid()};
-	g.shard = find_shard(c, &heir);
+	g.shard = find_shard(c, &heir, lags(&heir));
 	if (!g.shard) { /* for others to claim */
 		__atomic_store_n(&ctl->thread, g.thread, __ATOMIC_RELEASE);
 		return false;
@@ -391,7 +395,7 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 		return;
 	}
 	__atomic_store_n(&ctl->slow_sp, ap_arch_stack_pointer(), __ATOMIC_RELEASE);
-	s.shard = find_shard(c, ctl);
+	s.shard = find_shard(c, ctl, lags(ctl));
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)
 		ap_shard_release(s.shard);
@@ -455,7 +459,8 @@ static void flush_body(void *argument)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
 }
 
-bool ap_flush(bool last)
+/* @waited: long enough for a shard of its own to be made, if memory is plenty. */
+static bool flush(bool last, bool waited)
 {
 	struct ap_control *c = ap_runtime.control;
 	struct ap_ctl *ctl = ap_self;
@@ -467,7 +472,7 @@ bool ap_flush(bool last)
 		ap_signals_restore(mask);
 		return false;
 	}
-	struct slow s = {c, find_shard(c, ctl), last, 0, 0};
+	struct slow s = {c, find_shard(c, ctl, waited || lags(ctl)), last, 0, 0};
 	const bool folded = s.shard != NULL;
 	if (s.shard) {
 		on_shard_stack(s.shard, c, flush_body, &s);
@@ -481,8 +486,16 @@ bool ap_flush(bool last)
 	return folded;
 }
 
+bool ap_flush(bool last)
+{
+	return flush(last, false);
+}
+
 void ap_flush_patiently(void)
 {
-	for (int i = 0; i < FLUSH_TRIES && !ap_flush(false); i++)
+	for (int i = 0; i < FLUSH_TRIES; i++) {
+		if (flush(false, i == FLUSH_TRIES - 1))
+			return;
 		ap_sys0(SYS_sched_yield);
+	}
 }

@@ -85,7 +85,8 @@ def no_folds():
         said = tool("spool-above", r.spools()[0], "20000")
         calls, above, folds = said
         assert calls == 10000000 and folds > 4000, said
-        # One a fold would be 4,900. Others take the processor a few hundred times a second, more often on a busy machine.
+        # One a fold would be 4,900, in each run. Others take the processor a few hundred times a second, more often on a busy
+        # machine; that only adds, so one run without tells.
         if above < folds / 4:
             return
     assert False, said
@@ -97,22 +98,23 @@ def report_of(exe):
 
 @ap.case("a parent has the time that it has where its children have no hooks")
 def compensated():
-    """Within 5 %, and what the report says of how well the cost of hooks is known; where it is disturbed, one run in ten is: what
-    hooks cost is calibrated by the best of some rounds, others that use the processor make them take longer."""
+    """Within 5 %, and what the report says of how well the cost of hooks is known. Where others use the processor the hooks take
+    longer than they were calibrated to: then the fifth of the runs that took least is looked at, which they disturbed least."""
     whole = ap.build("leafy", ["leafy.c"], ["-O2"])
     bare = ap.build("leafy-bare", ["leafy.c"], ["-O2", "-DBARE"])
-    off = []
+    runs = []
     for run in range(100):  # of 2 ms each, one after the other: a machine that slows down slows both
         truth = report_of(bare).one("parent")["raw_total_ns"]
         report = report_of(whole)
         ours = report.one("parent")
         error = 20000 * report.quality["hook_error_ns"]
-        off.append((ours["total_ns"] - truth) / (0.05 * truth + error))
+        off = (ours["total_ns"] - truth) / (0.05 * truth + error)
+        runs.append((ours["raw_total_ns"] + truth, off))
         assert ours["raw_total_ns"] - ours["total_ns"] > 20000 * 5, ours
-        if run >= 20 and abs(statistics.median(off)) <= 1:
+        if run >= 20 and abs(statistics.median(off for _, off in runs)) <= 1:
             return
-    tenths = statistics.quantiles(off, n=10)
-    assert tenths[0] <= 1 and tenths[-1] >= -1, sorted(off)
+    least = sorted(runs)[:len(runs) // 5]
+    assert abs(statistics.median(off for _, off in least)) <= 1, runs
 
 
 @ap.case("no time is negative or longer than the run, whatever interrupts")
