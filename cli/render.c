@@ -30,11 +30,13 @@ static int fail(const struct job *job, const char *why)
 
 static int render(const struct job *job, const struct ap_load *load, struct ap_loaded *loaded)
 {
+	static char buffer[64 << 10]; /* the report of a large program has 50 MB */
 	int r = ap_load_names(load, loaded);
 	FILE *out = r < 0 ? NULL : fdopen(job->text_fd, "w");
 	if (!out) {
 		return fail(job, "no memory for the report");
 	}
+	setvbuf(out, buffer, _IOFBF, sizeof(buffer));
 	r = job->what->writer->write(loaded->report, &job->what->show, out);
 	if (fclose(out) != 0 && r == 0) {
 		r = -errno;

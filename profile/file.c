@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "profile/huge_pages.h"
 #include "profile/reader.h"
 
 /* A live program may hand out more while it is read. */
@@ -126,6 +127,7 @@ int ap_file_load(int fd, uint64_t size, void **ret_bytes, size_t *ret_size,
 	if (!bytes) {
 		return ap_reader_no_memory(error);
 	}
+	ap_advise_huge(bytes, (size_t)used);
 	e = load_data(fd, bytes, want, error);
 	if (e < 0) {
 		free(bytes);

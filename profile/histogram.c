@@ -9,9 +9,36 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a coarse bucket holds, in fine ones; its counts stand in the last of them. */
 #define COARSE_FINE 4u
+
+/* Where row @i is among those that are there, or would be. */
+static uint32_t place_of(const struct ap_histogram *h, uint32_t i)
+{
+	return (uint32_t)__builtin_popcountll(h->present & ((UINT64_C(1) << i) - 1));
+}
+
+static int make_row(struct ap_histogram *h, uint32_t i)
+{
+	const uint32_t n = (uint32_t)__builtin_popcountll(h->present);
+	const uint32_t place = place_of(h, i);
+	void *rows = reallocarray(h->rows, n + 1, sizeof(*h->rows));
+	if (!rows) {
+		return -ENOMEM;
+	}
+	h->rows = rows;
+	memmove(h->rows[place + 1], h->rows[place], (n - place) * sizeof(*h->rows));
+	memset(h->rows[place], 0, sizeof(*h->rows));
+	h->present |= UINT64_C(1) << i;
+	return 0;
+}
+
+const uint64_t *ap_histogram_row(const struct ap_histogram *h, uint32_t i)
+{
+	return h->present >> i & 1 ? h->rows[place_of(h, i)] : NULL;
+}
 
 int ap_histogram_add(struct ap_histogram *h, uint32_t j, uint64_t n)
 {
@@ -21,33 +48,29 @@ int ap_histogram_add(struct ap_histogram *h, uint32_t j, uint64_t n)
 	if (j >= AP_HIST_BUCKETS) {
 		j = AP_HIST_BUCKETS - 1;
 	}
-	uint64_t **row = &h->rows[j / AP_HIST_ROW_BUCKETS];
-	if (!*row) {
-		*row = calloc(AP_HIST_ROW_BUCKETS, sizeof(**row));
-		if (!*row) {
-			return -ENOMEM;
-		}
+	const uint32_t i = j / AP_HIST_ROW_BUCKETS;
+	if (!(h->present >> i & 1) && make_row(h, i) < 0) {
+		return -ENOMEM;
 	}
-	(*row)[j % AP_HIST_ROW_BUCKETS] += n;
+	h->rows[place_of(h, i)][j % AP_HIST_ROW_BUCKETS] += n;
 	h->count += n;
 	return 0;
 }
 
 int ap_histogram_merge(struct ap_histogram *into, const struct ap_histogram *from)
 {
+	int e = 0;
+
 	into->coarse |= from->coarse;
-	for (uint32_t j = 0; j < AP_HIST_BUCKETS; j++) {
-		const uint64_t *row = from->rows[j / AP_HIST_ROW_BUCKETS];
+	for (uint32_t j = 0; j < AP_HIST_BUCKETS && e == 0; j++) {
+		const uint64_t *row = ap_histogram_row(from, j / AP_HIST_ROW_BUCKETS);
 		if (!row) {
 			j |= AP_HIST_ROW_BUCKETS - 1;
 			continue;
 		}
-		const int r = ap_histogram_add(into, j, row[j % AP_HIST_ROW_BUCKETS]);
-		if (r < 0) {
-			return r;
-		}
+		e = ap_histogram_add(into, j, row[j % AP_HIST_ROW_BUCKETS]);
 	}
-	return 0;
+	return e;
 }
 
 /* The geometric middle of bucket @j, in seconds. In a histogram with coarse rows, the last of four fine
@@ -84,9 +107,10 @@ double ap_histogram_quantile(const struct ap_histogram *h, double q)
 	uint64_t left = rank_of(q, h->count);
 	uint32_t last = 0;
 	for (uint32_t i = 0; i < AP_HIST_ROWS; i++) {
-		for (uint32_t k = 0; h->rows[i] && k < AP_HIST_ROW_BUCKETS; k++) {
+		const uint64_t *row = ap_histogram_row(h, i);
+		for (uint32_t k = 0; row && k < AP_HIST_ROW_BUCKETS; k++) {
 			const uint32_t j = i * AP_HIST_ROW_BUCKETS + k;
-			const uint64_t n = h->rows[i][k];
+			const uint64_t n = row[k];
 			if (n >= left) {
 				return middle(h, j);
 			}
@@ -99,9 +123,7 @@ double ap_histogram_quantile(const struct ap_histogram *h, double q)
 
 void ap_histogram_clear(struct ap_histogram *h)
 {
-	for (uint32_t i = 0; i < AP_HIST_ROWS; i++) {
-		free(h->rows[i]);
-	}
+	free(h->rows);
 	*h = (struct ap_histogram){0};
 }
 

@@ -96,31 +96,20 @@ static void lines(struct carrier *c, char ***at, size_t *n)
 
 static void histogram(struct carrier *c, struct ap_histogram *h)
 {
-	uint64_t present = 0;
-
-	for (uint32_t i = 0; i < AP_HIST_ROWS && !c->loading; i++) {
-		present |= (uint64_t)(h->rows[i] != NULL) << i;
-	}
-	bytes(c, &present, sizeof(present));
+	bytes(c, &h->present, sizeof(h->present));
 	bytes(c, &h->count, sizeof(h->count));
 	uint8_t coarse = h->coarse;
 	bytes(c, &coarse, 1);
 	h->coarse = coarse != 0;
-	for (uint32_t i = 0; i < AP_HIST_ROWS && c->loading; i++) {
-		h->rows[i] = NULL;
+	const size_t n = (size_t)__builtin_popcountll(h->present);
+	if (c->loading) {
+		h->rows = n ? calloc(n, sizeof(*h->rows)) : NULL;
 	}
-	for (uint32_t i = 0; i < AP_HIST_ROWS && !c->error; i++) {
-		if (!(present >> i & 1)) {
-			continue;
-		}
-		if (c->loading) {
-			h->rows[i] = calloc(AP_HIST_ROW_BUCKETS, sizeof(*h->rows[i]));
-		}
-		if (h->rows[i]) {
-			bytes(c, h->rows[i], AP_HIST_ROW_BUCKETS * sizeof(*h->rows[i]));
-		} else {
-			fail(c, -ENOMEM);
-		}
+	if (n && !h->rows) {
+		h->present = 0;
+		fail(c, -ENOMEM);
+	} else {
+		bytes(c, h->rows, n * sizeof(*h->rows));
 	}
 }
 

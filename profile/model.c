@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/huge_pages.h"
+
 /* Functions at one address that are looked at: a library loaded and unloaded more often gets new ones. */
 #define SAME_ADDRESS_MOST 64
 
@@ -15,6 +17,7 @@ static int grow(void **array, size_t size, size_t from, size_t to)
 	if (!bigger) {
 		return -ENOMEM;
 	}
+	ap_advise_huge(bigger + from * size, (to - from) * size);
 	memset(bigger + from * size, 0, (to - from) * size);
 	*array = bigger;
 	return 0;

@@ -16,7 +16,8 @@
 
 /** A histogram: counts by stored index j (spool/histogram.h), rows of 32 made when needed. */
 struct ap_histogram {
-	uint64_t *rows[AP_HIST_ROWS];
+	uint64_t present;		       /* bit i: row i is there */
+	uint64_t (*rows)[AP_HIST_ROW_BUCKETS]; /* those that are, in order */
 	uint64_t count;
 	bool coarse; /* some counts came from rows of 8 buckets an octave: quantile error up to 4.5 % */
 };
@@ -27,6 +28,8 @@ int ap_histogram_add(struct ap_histogram *h, uint32_t j, uint64_t n);
 int ap_histogram_merge(struct ap_histogram *into, const struct ap_histogram *from);
 /** ap_histogram_quantile() - value at rank ceil(q*n), the geometric middle of its bucket, in seconds; 0 if empty. */
 double ap_histogram_quantile(const struct ap_histogram *h, double q);
+/** ap_histogram_row() - the counts of row @i, AP_HIST_ROW_BUCKETS of them; NULL: there are none. */
+const uint64_t *ap_histogram_row(const struct ap_histogram *h, uint32_t i);
 /** ap_histogram_clear() - release the rows; @h is empty and reusable afterwards. Takes zeroed objects. */
 void ap_histogram_clear(struct ap_histogram *h);
 /** ap_histogram_bucket_of_ns() - j of a duration in ns. */

@@ -22,7 +22,7 @@ static uint64_t above(const struct ap_histogram *histogram, double ns)
 	const uint32_t edge = ap_histogram_bucket_of_ns(ns);
 	uint64_t n = 0;
 	for (uint32_t j = edge + 1; j < AP_HIST_ROWS * AP_HIST_ROW_BUCKETS; j++) {
-		const uint64_t *row = histogram->rows[j / AP_HIST_ROW_BUCKETS];
+		const uint64_t *row = ap_histogram_row(histogram, j / AP_HIST_ROW_BUCKETS);
 		n += row ? row[j % AP_HIST_ROW_BUCKETS] : 0;
 	}
 	return n;

@@ -9,8 +9,9 @@ static const char *check_histogram(const struct ap_histogram *h)
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < AP_HIST_ROWS; i++) {
-		for (uint32_t k = 0; h->rows[i] && k < AP_HIST_ROW_BUCKETS; k++) {
-			count += h->rows[i][k];
+		const uint64_t *row = ap_histogram_row(h, i);
+		for (uint32_t k = 0; row && k < AP_HIST_ROW_BUCKETS; k++) {
+			count += row[k];
 		}
 	}
 	if (count != h->count) {
