@@ -27,7 +27,8 @@ def cgroup_limits():
         if not any(line.startswith("0::/") for line in file):
             raise ap.Skip("this kernel has no second version of cgroups")
     exe = places.program("places.c")
-    argv = pretend_cgroup(memory_max="67108864", cpu_max="150000 100000")
+    argv = pretend_cgroup(cgroup_controllers="cpu memory", memory_max="67108864",
+                          cpu_max="150000 100000")
     r = ap.run([*argv, exe, "0"], env={"AP": ap.LIBRARY, "LD_PRELOAD": ""})
     assert r.status == 7, r.err
     report = places.exact(r, r.report())
