@@ -98,23 +98,22 @@ def report_of(exe):
 
 @ap.case("a parent has the time that it has where its children have no hooks")
 def compensated():
-    """Within 5 %, and what the report says of how well the cost of hooks is known. Where others use the processor the hooks take
-    longer than they were calibrated to: then the fifth of the runs that took least is looked at, which they disturbed least."""
+    """Within 5 %, and what the report says of how well the cost of hooks is known; where it is disturbed, one run in ten is: what
+    hooks cost is calibrated by the best of some rounds, others that use the processor make them take longer."""
     whole = ap.build("leafy", ["leafy.c"], ["-O2"])
     bare = ap.build("leafy-bare", ["leafy.c"], ["-O2", "-DBARE"])
-    runs = []
+    off = []
     for run in range(100):  # of 2 ms each, one after the other: a machine that slows down slows both
         truth = report_of(bare).one("parent")["raw_total_ns"]
         report = report_of(whole)
         ours = report.one("parent")
         error = 20000 * report.quality["hook_error_ns"]
-        off = (ours["total_ns"] - truth) / (0.05 * truth + error)
-        runs.append((ours["raw_total_ns"] + truth, off))
+        off.append((ours["total_ns"] - truth) / (0.05 * truth + error))
         assert ours["raw_total_ns"] - ours["total_ns"] > 20000 * 5, ours
-        if run >= 20 and abs(statistics.median(off for _, off in runs)) <= 1:
+        if run >= 20 and abs(statistics.median(off)) <= 1:
             return
-    least = sorted(runs)[:len(runs) // 5]
-    assert abs(statistics.median(off for _, off in least)) <= 1, runs
+    tenths = statistics.quantiles(off, n=10)
+    assert tenths[0] <= 1 and tenths[-1] >= -1, sorted(off)
 
 
 @ap.case("no time is negative or longer than the run, whatever interrupts")
