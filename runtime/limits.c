@@ -32,44 +32,40 @@ static uint64_t number_in(const char *path, uint64_t *ret_second)
 
 struct cgroup_files {
 	const char *root;
-	const char *mounted; /* is there when the hierarchy is; v2 only */
 	const char *memory[2];
 	const char *cpu_quota; /* v2: "quota period" in one file */
 	const char *cpu_period;
 };
 
 static const struct cgroup_files cgroup_v2[] = {
-	{"/sys/fs/cgroup",
-	 "/sys/fs/cgroup/cgroup.controllers",
-	 {"/memory.max", "/memory.high"},
-	 "/cpu.max",
-	 NULL},
-	{"/sys/fs/cgroup/unified",
-	 "/sys/fs/cgroup/unified/cgroup.controllers",
-	 {"/memory.max", "/memory.high"},
-	 "/cpu.max",
-	 NULL},
+	{"/sys/fs/cgroup", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
+	{"/sys/fs/cgroup/unified", {"/memory.max", "/memory.high"}, "/cpu.max", NULL},
 };
 static const struct cgroup_files cgroup_v1_memory = {"/sys/fs/cgroup/memory",
-						     NULL,
 						     {"/memory.limit_in_bytes", NULL},
 						     NULL,
 						     NULL};
 static const struct cgroup_files cgroup_v1_cpu = {"/sys/fs/cgroup/cpu",
-						  NULL,
 						  {NULL, NULL},
 						  "/cpu.cfs_quota_us",
 						  "/cpu.cfs_period_us"};
+
+/* @name: root, path and file in one, cut at its end. */
+static void name_file(char name[static 512], const char *root, const char *path, size_t length,
+		      const char *file)
+{
+	struct ap_line line = {name, 512, 0};
+	ap_line_str(&line, root);
+	for (size_t i = 0; i < length && line.used + 1 < line.size; i++)
+		name[line.used++] = path[i];
+	ap_line_str(&line, file);
+}
 
 static uint64_t read_at(const char *root, const char *path, size_t length, const char *file,
 			uint64_t *second)
 {
 	char name[512];
-	struct ap_line line = {name, sizeof name, 0};
-	ap_line_str(&line, root);
-	for (size_t i = 0; i < length && line.used + 1 < sizeof name; i++)
-		name[line.used++] = path[i];
-	ap_line_str(&line, file);
+	name_file(name, root, path, length, file);
 	return number_in(name, second);
 }
 
@@ -112,11 +108,19 @@ static void read_ancestors(struct ap_limits *limits, const struct cgroup_files *
 	}
 }
 
+/* A mounted hierarchy of the second version says at its root what it controls. */
+static bool is_mounted(const char *root)
+{
+	char name[512];
+	name_file(name, root, "", 0, "/cgroup.controllers");
+	return ap_sys3(SYS_faccessat, AT_FDCWD, name, F_OK) == 0;
+}
+
 /* The line is there, too, where nobody has mounted that hierarchy. */
 static void read_unified(struct ap_limits *limits, const char *path)
 {
 	for (size_t i = 0; i < sizeof cgroup_v2 / sizeof cgroup_v2[0]; i++)
-		if (ap_sys3(SYS_faccessat, AT_FDCWD, cgroup_v2[i].mounted, F_OK) == 0)
+		if (is_mounted(cgroup_v2[i].root))
 			read_ancestors(limits, &cgroup_v2[i], path);
 }
 

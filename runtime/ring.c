@@ -276,9 +276,10 @@ static bool lags(const struct ap_ctl *ctl)
 }
 
 /* A thread that lags and finds memory short lets the holders of shards run: a bounded number of times, and
- * the gap takes it out of the figures. */
-static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl, bool lagging)
+ * the gap takes it out of the figures. One that lags, or has @waited, has a shard made if memory is plenty. */
+static struct ap_shard *find_shard(struct ap_control *c, struct ap_ctl *ctl, bool waited)
 {
+	const bool lagging = waited || lags(ctl);
 	struct ap_shard *shard = ap_shard_acquire(c, ctl, lagging);
 	for (int i = 0; !shard && lagging && i < YIELDS && ap_space_pressure(c) >= PRESSURE_YIELD;
 	     i++) {
@@ -357,7 +358,7 @@ static bool reclaim(struct ap_control *c)
 	if (!ctl)
 		return false;
 	struct ap_ctl heir = {.thread = g.thread, .id = ctl->id, .tid = ap_gettid()};
-	g.shard = find_shard(c, &heir, lags(&heir));
+	g.shard = find_shard(c, &heir, false);
 	if (!g.shard) { /* for others to claim */
 		__atomic_store_n(&ctl->thread, g.thread, __ATOMIC_RELEASE);
 		return false;
@@ -395,7 +396,7 @@ static void slow_blocked(struct ap_control *c, uint64_t word, uint64_t time)
 		return;
 	}
 	__atomic_store_n(&ctl->slow_sp, ap_arch_stack_pointer(), __ATOMIC_RELEASE);
-	s.shard = find_shard(c, ctl, lags(ctl));
+	s.shard = find_shard(c, ctl, false);
 	on_shard_stack(s.shard, c, slow_body, &s);
 	if (s.shard)
 		ap_shard_release(s.shard);
@@ -459,7 +460,6 @@ static void flush_body(void *argument)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
 }
 
-/* @waited: long enough for a shard of its own to be made, if memory is plenty. */
 static bool flush(bool last, bool waited)
 {
 	struct ap_control *c = ap_runtime.control;
@@ -472,7 +472,7 @@ static bool flush(bool last, bool waited)
 		ap_signals_restore(mask);
 		return false;
 	}
-	struct slow s = {c, find_shard(c, ctl, waited || lags(ctl)), last, 0, 0};
+	struct slow s = {c, find_shard(c, ctl, waited), last, 0, 0};
 	const bool folded = s.shard != NULL;
 	if (s.shard) {
 		on_shard_stack(s.shard, c, flush_body, &s);

@@ -275,6 +275,7 @@ static void start_body(void *argument)
 		return;
 	}
 	if (!forked) {
+		populate_own();
 		find_exe();
 		ap_clock_choose(&first);
 		ap_way_choose();
@@ -352,7 +353,6 @@ bool ap_start(char *const *environment)
 		return fresh == AP_STATE_ON;
 	}
 	const uint64_t mask = ap_signals_block();
-	populate_own();
 	if (allowed(environment))
 		ap_arch_call_on_stack(start_body, NULL, start_stack + sizeof start_stack);
 	else
