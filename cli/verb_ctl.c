@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/dump.h"
 #include "cli/options.h"
 #include "cli/spools.h"
 #include "monitor/page.h"
+
+#define WAIT_STEPS 10000 /* of 0.1 ms */
 
 struct values {
 	const char *dir, *output;
@@ -28,15 +31,25 @@ struct target {
 	const char *output;
 };
 
-/* Recording is off, or on again, when we return: what the caller does next is behind it. */
-static int wait_until(const struct ap_spool_header *page, bool stopped)
+/* Recording is off, or on again, when we return: what the caller does next is behind it. The moment is a millisecond ahead
+ * at most; by the page of a program that has overwritten it, it may never come. */
+static int wait_until(const struct target *target, bool stopped)
 {
-	const uint32_t n = ap_page_load(&page->pauses_n);
-	const struct ap_pause *pause = &page->pauses[n ? n - 1 : 0];
+	const uint32_t n = ap_page_load(&target->page->pauses_n);
+	const struct ap_pause *pause = &target->page->pauses[n ? n - 1 : 0];
+	const struct timespec step = {0, 100000};
 
-	while (n && ap_page_now(page) < (stopped ? pause->stop : pause->start)) {
+	if (n == 0 || n > AP_PAUSES) {
+		return 0;
 	}
-	return 0;
+	for (int steps = 0; steps < WAIT_STEPS; steps++) {
+		if (ap_page_now(target->page) >= (stopped ? pause->stop : pause->start)) {
+			return 0;
+		}
+		nanosleep(&step, NULL);
+	}
+	ap_complain("cannot control %u: its spool is damaged", target->entry->pid);
+	return -EBADMSG;
 }
 
 static int stop(const struct target *target)
@@ -48,13 +61,13 @@ static int stop(const struct target *target)
 			    target->entry->pid, AP_PAUSES);
 		return r;
 	}
-	return wait_until(target->page, true);
+	return wait_until(target, true);
 }
 
 static int start(const struct target *target)
 {
 	ap_page_start(target->page);
-	return wait_until(target->page, false);
+	return wait_until(target, false);
 }
 
 static int snapshot(const struct target *target)

@@ -112,7 +112,7 @@ static uint64_t above(uint64_t a, uint64_t b)
 
 /* The best of the rounds of each: the first are cold. */
 struct best {
-	uint64_t hooked[BODIES], bare[BODIES], empty, inside;
+	uint64_t hooked[BODIES], bare[BODIES], empty, inside, gated;
 };
 
 static void measure(struct best *best, struct ap_thread *thread, const struct ap_event *slots)
@@ -124,6 +124,10 @@ static void measure(struct best *best, struct ap_thread *thread, const struct ap
 	}
 	best->inside = smaller(best->inside, ticks_inside(slots)); /* of no_work(), the last */
 	best->empty = smaller(best->empty, time_empty(no_work));
+	const uint32_t way = ap_runtime.way;
+	ap_runtime.way = AP_WAY_GATED;
+	best->gated = smaller(best->gated, time_hooked(no_work));
+	ap_runtime.way = way;
 }
 
 /* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. */
@@ -141,6 +145,7 @@ static void conclude(const struct best *best, struct ap_hook_cost *ret)
 	*ret = (struct ap_hook_cost){
 		.pair = added * 1000 / PAIRS,
 		.empty = smaller(above(best->empty, best->bare[0]), added) * 1000 / PAIRS,
+		.gate = above(best->gated, best->empty) * 1000 / PAIRS,
 		.inside = sum * 1000 / (PAIRS * BODIES),
 		.outside = outside * 1000 / PAIRS,
 		.error = (most - least) * 500 / PAIRS,
@@ -151,9 +156,15 @@ static void conclude(const struct best *best, struct ap_hook_cost *ret)
 void ap_hooks_calibrate(struct ap_hook_cost *ret)
 {
 	static struct ap_event slots[2 * PAIRS];
+	static struct ap_gate gates[AP_GATES];
+	const uint64_t function = (uint64_t)no_work;
 	struct ap_thread thread = {0};
-	struct ap_ctl ctl = {
-		.thread = &thread, .end = (uint64_t)(slots + 2 * PAIRS), .bytes = sizeof slots};
+	struct ap_ctl ctl = {.thread = &thread,
+			     .end = (uint64_t)(slots + 2 * PAIRS),
+			     .bytes = sizeof slots,
+			     .gates = gates,
+			     .skip = INT32_MAX};
+	gates[ap_gate_index(function)] = (struct ap_gate){.function = function};
 	struct ap_ctl *before = ap_self;
 	struct best best;
 

@@ -55,20 +55,106 @@ static AP_COLD void record_otherwise(struct call call)
 		record_at(call, ap_event_make_time(now, call.stack_pointer));
 }
 
-static inline __attribute__((always_inline)) void record(struct call call)
+/* The gate of a function all of whose calls are hidden. */
+static inline __attribute__((always_inline)) struct ap_gate *closed_gate(struct ap_gate *gates,
+									 const void *function)
 {
-	if (AP_LIKELY(ap_runtime.way == AP_WAY_PLAIN))
+	struct ap_gate *gate = &gates[ap_gate_index((uint64_t)function)];
+	for (uint32_t k = 0; k < AP_GATES_NEAR; k++)
+		if (gate[k].function == (uint64_t)function)
+			return &gate[k];
+	return NULL;
+}
+
+/* Also of one that hides some of its calls. */
+static struct ap_gate *hiding_gate(const struct ap_ctl *ctl, struct call call)
+{
+	if (!ctl->gates)
+		return NULL;
+	const uint32_t i = ap_gate_find(ctl->gates, (uint64_t)call.function);
+	return i < AP_GATES && ap_gate_hides(&ctl->gates[i], (uint32_t)(call.stack_pointer >> 4))
+		       ? &ctl->gates[i]
+		       : NULL;
+}
+
+static __attribute__((noinline)) void record_if_not_hidden(struct call call)
+{
+	struct ap_gate *gate = hiding_gate(ap_self, call);
+	if (!gate)
 		record_at(call, ap_arch_event_time(call.stack_pointer));
-	else if (!ap_runtime.off)
-		record_otherwise(call);
+	else if (call.kind == AP_EVENT_ENTER)
+		ap_arch_count(&gate->calls);
+}
+
+/* A window begins with this call, or ended before it. */
+static AP_COLD void enter_at_turn(struct call call)
+{
+	ap_gate_turn(ap_self);
+	record_if_not_hidden(call);
+}
+
+/* Of a thread without gates, or in a window. */
+static __attribute__((noinline)) void enter_recorded(struct call call)
+{
+	struct ap_ctl *ctl = ap_self;
+	if (ctl->window && AP_UNLIKELY(--ctl->skip < 0))
+		enter_at_turn(call);
+	else
+		record_at(call, ap_arch_event_time(call.stack_pointer));
+}
+
+static __attribute__((noinline)) void exit_recorded(struct call call)
+{
+	record_at(call, ap_arch_event_time(call.stack_pointer));
+}
+
+/* With gates (runtime/gate.c). All that is not done at each call is left to others, by tail calls: here no register is
+ * saved. */
+static inline __attribute__((always_inline)) void enter_gated(struct call call)
+{
+	struct ap_ctl *ctl = ap_self;
+	if (AP_UNLIKELY(!ctl->gates)) {
+		enter_recorded(call);
+		return;
+	}
+	struct ap_gate *gate = closed_gate(ctl->gates, call.function);
+	if (AP_UNLIKELY(!gate))
+		record_if_not_hidden(call);
+	else if (AP_LIKELY(--ctl->skip >= 0))
+		ap_arch_count(&gate->calls);
+	else
+		enter_at_turn(call);
+}
+
+static inline __attribute__((always_inline)) void exit_gated(struct call call)
+{
+	struct ap_gate *gates = ap_self->gates;
+	if (AP_UNLIKELY(!gates))
+		exit_recorded(call);
+	else if (AP_UNLIKELY(!closed_gate(gates, call.function)))
+		record_if_not_hidden(call);
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)
 {
-	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER});
+	const struct call call = {function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER};
+	const enum ap_way way = ap_runtime.way;
+	if (AP_LIKELY(way == AP_WAY_PLAIN))
+		record_at(call, ap_arch_event_time(call.stack_pointer));
+	else if (way > AP_WAY_PLAIN)
+		enter_gated(call);
+	else if (!ap_runtime.off)
+		record_otherwise(call);
 }
 
 void __cyg_profile_func_exit(void *function, void *call_site)
 {
-	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT});
+	const struct call call = {function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT};
+	const enum ap_way way = ap_runtime.way;
+	if (AP_LIKELY(way == AP_WAY_PLAIN))
+		record_at(call, ap_arch_event_time(call.stack_pointer));
+	else if (way > AP_WAY_PLAIN)
+		exit_gated(call);
+	else if (!ap_runtime.off)
+		record_otherwise(call);
 }

@@ -36,10 +36,28 @@ static void take_self(struct ap_reader *r, uint32_t id)
 static void take_outer(struct ap_reader *r, uint32_t id)
 {
 	struct ap_node_sum *sum = &r->node_sums[id];
+	if (sum->part) { /* no total of its own: all that is below is its caller's */
+		sum->hooks_outer += sum->hooks_self;
+		return;
+	}
 	const uint64_t outer = (int64_t)sum->outer_ticks > 0 ? sum->outer_ticks : 0;
 	const uint64_t self = smaller(sum->self_ticks - sum->hooks_self, outer);
 
 	sum->hooks_outer = smaller(sum->hooks_outer + sum->hooks_self, outer - self);
+}
+
+/* Calls that were only counted, of which those of this node in windows are a sample: between windows their counting is in
+ * the time of the caller. */
+static void take_counting(struct ap_reader *r, uint32_t id)
+{
+	const struct ap_node_sum *sum = &r->node_sums[id];
+	const struct ap_function_sum *f = &r->function_sums[r->profile->nodes[id].function];
+	const uint64_t calls = sum->calls + sum->cut;
+
+	if (sum->group && !sum->part && f->sampled) {
+		const uint64_t counted = (uint64_t)((ap_u128)calls * f->counted / f->sampled);
+		r->node_sums[sum->owner].hooks_self += scaled(counted, r->hdr.hook_gate_x1000);
+	}
 }
 
 /* Parents come before their children: from the last to the first, every node finds what is below it done. */
@@ -52,6 +70,7 @@ int ap_reader_compensate(struct ap_reader *r)
 		if (!p->nodes[i].used) {
 			continue;
 		}
+		take_counting(r, id);
 		take_self(r, id);
 		take_outer(r, id);
 		r->node_sums[parent].hooks_outer += r->node_sums[id].hooks_outer;

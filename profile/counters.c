@@ -30,20 +30,32 @@ static void add_node(struct ap_reader *r, uint32_t id, const struct ap_node_stat
 {
 	struct ap_node_sum *sum = &r->node_sums[id];
 
-	if (s->leaf_calls == 0 && s->calls == 0) {
+	if (s->leaf_calls == 0 && s->calls == 0 && s->cut == 0 && s->self_ticks == 0) {
 		return;
 	}
 	if (!r->profile->nodes[id].used) {
 		ap_reader_damage(r, AP_DAMAGE_COUNTERS);
 		return;
 	}
-	add_extremes(sum, s->leaf_calls, s->leaf_min, s->leaf_max);
 	add_extremes(sum, s->calls, s->min, s->max);
-	sum->sum_ticks += s->leaf_ticks + s->total_ticks;
-	sum->outer_ticks += s->leaf_ticks + s->outer_ticks;
-	sum->self_ticks += s->leaf_ticks + s->self_ticks;
-	sum->squares += squares_of(s->leaf_squares) + squares_of(s->squares);
-	r->spool_calls += s->leaf_calls + s->calls;
+	sum->sum_ticks += s->total_ticks;
+	sum->outer_ticks += s->outer_ticks;
+	sum->self_ticks += s->self_ticks;
+	sum->squares += squares_of(s->squares);
+	sum->cut += s->cut;
+	r->spool_calls += s->calls;
+	r->spool_counts.cut += s->cut;
+	if (sum->group) {
+		sum->stretches += s->leaf_calls;
+		sum->stretch_ticks += s->leaf_ticks;
+		return;
+	}
+	add_extremes(sum, s->leaf_calls, s->leaf_min, s->leaf_max);
+	sum->sum_ticks += s->leaf_ticks;
+	sum->outer_ticks += s->leaf_ticks;
+	sum->self_ticks += s->leaf_ticks;
+	sum->squares += squares_of(s->leaf_squares);
+	r->spool_calls += s->leaf_calls;
 }
 
 static int add_row(struct ap_reader *r, ap_ref entry, uint32_t first, struct ap_histogram *h)
@@ -97,6 +109,7 @@ static int add_function(struct ap_reader *r, uint32_t id, const struct ap_functi
 	f->very_slow += s->very_slow;
 	f->critical += s->critical;
 	r->function_sums[id].beyond += s->beyond;
+	r->function_sums[id].counted += s->counted;
 	r->spool_counts.beyond += s->beyond;
 
 	/* A leaf call is its own self time. */
@@ -174,6 +187,7 @@ int ap_reader_counters(struct ap_reader *r)
 		}
 		r->shards_busy += shard.owner != 0;
 		r->spool_counts.while_stopped += shard.while_stopped;
+		r->spool_counts.at_gates += shard.at_gates;
 		int e = add_nodes(r, shard.node_stat_blocks);
 		if (e == 0) {
 			e = add_functions(r, shard.function_stat_blocks);

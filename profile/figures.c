@@ -78,16 +78,20 @@ static void function_figures(const struct ap_reader *r, struct ap_profile_functi
 	if (raw_total >= sum->self_ticks) {
 		total = larger(total, self); /* the hooks of inner calls are estimates, too */
 	}
-	f->calls = f->timed_calls + sum->beyond;
+	f->timed_calls += f->estimated_calls - sum->weight; /* of paths, rounded */
+	f->calls = f->timed_calls + sum->beyond + f->untimed_calls;
 	f->total_ns = ap_reader_duration(r, total);
 	f->self_ns = ap_reader_duration(r, self);
 	f->raw_total_ns = ap_reader_duration(r, raw_total);
 	f->raw_self_ns = ap_reader_duration(r, sum->self_ticks);
 	f->sum_ns = (double)(sum->sum_ticks * r->ns_per_tick);
 	f->hooks_ns = (double)((sum->sum_ticks - sum->net_ticks) * r->ns_per_tick);
-	f->error_ns = (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_error_x1000);
-	f->inside_ns = fmin(f->hooks_ns, (double)f->timed_calls *
-						 ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000));
+	f->error_ns = hypot((double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_error_x1000),
+			    sqrt(sum->variance) * (double)r->ns_per_tick);
+	f->inside_ns = (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000);
+	if (!f->estimated_calls) { /* else hooks were in few of them, but in all that the histograms know */
+		f->inside_ns = fmin(f->hooks_ns, f->inside_ns);
+	}
 	f->sum_squares = (double)(sum->squares * r->ns_per_tick * r->ns_per_tick);
 	f->min_ns = ap_reader_duration(r, sum->min);
 	f->max_ns = ap_reader_duration(r, sum->max);

@@ -3,7 +3,7 @@
  *
  * The program's fold treats an enter followed by its own exit in one step; here that needs no special
  * treatment, the sums are the same. */
-#include "profile/fold.h"
+#include "profile/folding.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,23 +11,13 @@
 #include "profile/model.h"
 #include "spool/pause.h"
 
-static uint64_t function_bits(uint64_t word)
-{
-	return word & AP_EVENT_FUNCTION_MASK;
-}
-
 static uint32_t frame_stack(const struct ap_frame *frame)
 {
 	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
 }
 
-static struct ap_frame *top_of(const struct ap_fold *fold)
-{
-	return fold->stack.frames_n ? &fold->stack.frames[fold->stack.frames_n - 1] : NULL;
-}
-
 /* What is later than @end is not taken as a wrap: it happened, with a clock that stepped back. */
-static uint64_t since(struct ap_reader *r, uint64_t start, uint64_t end)
+uint64_t ap_fold_since(struct ap_reader *r, uint64_t start, uint64_t end)
 {
 	if ((int64_t)(end - start) < 0) {
 		r->reader_counts.clamps++;
@@ -36,20 +26,30 @@ static uint64_t since(struct ap_reader *r, uint64_t start, uint64_t end)
 	return end - start;
 }
 
-static void count_category(struct ap_reader *r, struct ap_profile_function *f, uint64_t total)
+static void count_category(struct ap_reader *r, struct ap_profile_function *f, uint64_t total,
+			   uint64_t n)
 {
 	const uint64_t *edge = r->hdr.edge_ticks;
 	if (total >= edge[2]) {
-		f->critical++;
+		f->critical += n;
 	} else if (total >= edge[1]) {
-		f->very_slow++;
+		f->very_slow += n;
 	} else if (total >= edge[0]) {
-		f->slow++;
+		f->slow += n;
 	}
 }
 
+void ap_fold_add_time(struct ap_reader *r, const struct ap_frame *frame, uint64_t total)
+{
+	struct ap_node_sum *sum = &r->node_sums[frame->node];
+
+	sum->outer_ticks += frame->flags & AP_FRAME_INNER ? 0 : total;
+	sum->self_ticks += ap_fold_since(r, frame->child_ticks, total);
+}
+
+/* @n: of how many it is one, where distributions are concerned. */
 static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_t total,
-		      uint64_t self)
+		      uint64_t self, uint64_t n)
 {
 	struct ap_node_sum *sum = &r->node_sums[frame->node];
 	struct ap_profile_function *f =
@@ -59,19 +59,18 @@ static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_
 	sum->max = total > sum->max ? total : sum->max;
 	sum->calls++;
 	sum->sum_ticks += total;
-	sum->outer_ticks += frame->flags & AP_FRAME_INNER ? 0 : total;
-	sum->self_ticks += self;
+	ap_fold_add_time(r, frame, total);
 	sum->squares += (ap_u128)total * total;
-	count_category(r, f, total);
-	const int e = ap_histogram_add(&f->total, ap_hist_index(&r->hist, total), 1);
-	return e < 0 ? e : ap_histogram_add(&f->self, ap_hist_index(&r->hist, self), 1);
+	count_category(r, f, total, n);
+	const int e = ap_histogram_add(&f->total, ap_hist_index(&r->hist, total), n);
+	return e < 0 ? e : ap_histogram_add(&f->self, ap_hist_index(&r->hist, self), n);
 }
 
-static int close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+int ap_fold_close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 {
 	const struct ap_frame *frame = &fold->stack.frames[--fold->stack.frames_n];
-	const uint64_t total = since(r, frame->start, now);
-	struct ap_frame *parent = top_of(fold);
+	const uint64_t total = ap_fold_since(r, frame->start, now);
+	struct ap_frame *parent = ap_fold_top(fold);
 
 	if (parent) {
 		parent->child_ticks += total;
@@ -79,28 +78,34 @@ static int close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 	if (frame->flags & AP_FRAME_INHERITED) {
 		return 0; /* a call of the parent process, which counts it */
 	}
-	return count_call(r, frame, total, since(r, frame->child_ticks, total));
+	if (frame->flags & AP_FRAME_PART) {
+		ap_fold_add_time(r, frame, total);
+		return 0;
+	}
+	const bool sample = frame->flags & AP_FRAME_SAMPLE && fold->gates;
+	const uint64_t self = total > frame->child_ticks ? total - frame->child_ticks : 0;
+	return count_call(r, frame, total, self, sample ? 1ull << fold->gates->weight_log2 : 1);
 }
 
-static int close_unclosed(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+int ap_fold_close_unclosed(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 {
-	r->reader_counts.unclosed++;
-	return close_top(r, fold, now);
+	r->reader_counts.unclosed += !(ap_fold_top(fold)->flags & AP_FRAME_PART);
+	return ap_fold_close_top(r, fold, now);
 }
 
 int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_ticks)
 {
-	const struct ap_frame *frame = top_of(fold);
+	const struct ap_frame *frame = ap_fold_top(fold);
 
-	if (!(frame->flags & AP_FRAME_INHERITED)) {
+	if (!(frame->flags & (AP_FRAME_INHERITED | AP_FRAME_PART))) {
 		r->node_sums[frame->node].open++;
 	}
-	return close_top(r, fold, virtual_ticks);
+	return ap_fold_close_top(r, fold, virtual_ticks);
 }
 
-static bool is_gone(const struct ap_fold *fold, const struct ap_event *event)
+bool ap_fold_is_gone(const struct ap_fold *fold, const struct ap_event *event)
 {
-	const struct ap_frame *top = top_of(fold);
+	const struct ap_frame *top = ap_fold_top(fold);
 	return ap_frame_verdict_with(&fold->alternate, frame_stack(top), ap_event_site(top->word),
 				     ap_event_stack(event->word, event->time),
 				     ap_event_site(event->word)) == AP_FRAME_GONE;
@@ -108,9 +113,6 @@ static bool is_gone(const struct ap_fold *fold, const struct ap_event *event)
 
 static int make_room(struct ap_fold *fold)
 {
-	if (fold->stack.frames_n < fold->stack.frames_room) {
-		return 0;
-	}
 	const size_t room = fold->stack.frames_room ? 2 * fold->stack.frames_room : 64;
 	struct ap_frame *frames = reallocarray(fold->stack.frames, room, sizeof(*frames));
 	if (!frames) {
@@ -121,18 +123,30 @@ static int make_room(struct ap_fold *fold)
 	return 0;
 }
 
+int ap_fold_push(struct ap_fold *fold, const struct ap_frame *frame)
+{
+	if (fold->stack.frames_n >= fold->stack.frames_room) {
+		const int e = make_room(fold);
+		if (e < 0) {
+			return e;
+		}
+	}
+	fold->stack.frames[fold->stack.frames_n++] = *frame;
+	return 0;
+}
+
 /* Direct recursion, unless the outer call is the parent process's. */
 static bool is_inner(const struct ap_frame *top, uint64_t word)
 {
 	return top && !(top->flags & AP_FRAME_INHERITED) &&
-	       function_bits(top->word) == function_bits(word);
+	       ap_function_bits(top->word) == ap_function_bits(word);
 }
 
 /* As whose call does it count? */
 static int callee(struct ap_reader *r, const struct ap_fold *fold, const struct ap_event *event,
 		  uint32_t *ret)
 {
-	const struct ap_frame *top = top_of(fold);
+	const struct ap_frame *top = ap_fold_top(fold);
 	const uint64_t address = ap_event_address(event->word);
 
 	if (is_inner(top, event->word)) {
@@ -162,7 +176,7 @@ static int place(struct ap_reader *r, const struct ap_frame *top, uint32_t funct
 		frame->flags = AP_FRAME_INNER;
 		return 0;
 	}
-	return ap_model_child(r, top ? top->node : AP_ID_ROOT, function, &frame->node);
+	return ap_model_child(r, top ? top->node : AP_ID_ROOT, function, 0, &frame->node);
 }
 
 static int push(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event,
@@ -174,18 +188,12 @@ static int push(struct ap_reader *r, struct ap_fold *fold, const struct ap_event
 		.stack = (uint16_t)(event->time >> 48),
 	};
 
-	int e = place(r, top_of(fold), function, &frame);
-	if (e == 0) {
-		e = make_room(fold);
-	}
-	if (e == 0) {
-		fold->stack.frames[fold->stack.frames_n++] = frame;
-	}
-	return e;
+	const int e = place(r, ap_fold_top(fold), function, &frame);
+	return e < 0 ? e : ap_fold_push(fold, &frame);
 }
 
 /* Calls on top of it are counted, not timed. */
-static bool is_beyond(const struct ap_fold *fold)
+bool ap_fold_is_beyond(const struct ap_fold *fold)
 {
 	return fold->stack.beyond || fold->stack.frames_n >= AP_MAX_FRAMES ||
 	       fold->fiber == AP_FIBER_LOST;
@@ -198,9 +206,9 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 	uint32_t function;
 	int e = 0;
 
-	while (!is_beyond(fold) && fold->stack.frames_n && is_gone(fold, event)) {
+	while (!ap_fold_is_beyond(fold) && fold->stack.frames_n && ap_fold_is_gone(fold, event)) {
 		r->reader_counts.resyncs++;
-		e = close_unclosed(r, fold, now);
+		e = ap_fold_close_unclosed(r, fold, now);
 		if (e < 0) {
 			return e;
 		}
@@ -209,7 +217,7 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 	if (e < 0) {
 		return e;
 	}
-	if (is_beyond(fold)) {
+	if (ap_fold_is_beyond(fold)) {
 		fold->stack.beyond++;
 		r->reader_counts.beyond++;
 		r->function_sums[function].beyond++;
@@ -221,7 +229,7 @@ static int fold_enter(struct ap_reader *r, struct ap_fold *fold, const struct ap
 static size_t frames_above(const struct ap_fold *fold, uint64_t word)
 {
 	for (size_t i = fold->stack.frames_n; i > 0; i--) {
-		if (function_bits(fold->stack.frames[i - 1].word) == function_bits(word)) {
+		if (ap_function_bits(fold->stack.frames[i - 1].word) == ap_function_bits(word)) {
 			return fold->stack.frames_n - i;
 		}
 	}
@@ -246,12 +254,12 @@ static int fold_exit(struct ap_reader *r, struct ap_fold *fold, const struct ap_
 		return 0;
 	}
 	for (; above > 0; above--) {
-		const int e = close_unclosed(r, fold, now);
+		const int e = ap_fold_close_unclosed(r, fold, now);
 		if (e < 0) {
 			return e;
 		}
 	}
-	return close_top(r, fold, now);
+	return ap_fold_close_top(r, fold, now);
 }
 
 /* longjmp and catch say which frame goes on. Return: frames that are left, by the rules of ap_frame_jumped(). */
@@ -283,7 +291,7 @@ static int unwind_to(struct ap_reader *r, struct ap_fold *fold, uint32_t target,
 		/* Calls that were counted only are deeper still. */
 		r->reader_counts.unclosed += fold->stack.beyond;
 		fold->stack.beyond = 0;
-		const int e = close_unclosed(r, fold, now);
+		const int e = ap_fold_close_unclosed(r, fold, now);
 		if (e < 0) {
 			return e;
 		}
@@ -326,7 +334,7 @@ static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 	r->reader_counts.unclosed += fold->stack.beyond;
 	fold->stack.beyond = 0;
 	while (fold->stack.frames_n && e == 0) {
-		e = close_unclosed(r, fold, now);
+		e = ap_fold_close_unclosed(r, fold, now);
 	}
 	return e;
 }
@@ -404,7 +412,7 @@ static int end_fiber(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 	return e;
 }
 
-static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word)
+int ap_fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word)
 {
 	const uint64_t value = ap_special_value(word);
 
@@ -420,6 +428,10 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 	case AP_SPECIAL_CATCH:
 		return unwind_to(r, fold, (uint32_t)value & 0x7ffffu,
 				 ap_special_subject(word) == AP_SPECIAL_UNWIND);
+	case AP_SPECIAL_WINDOW:
+		fold->window =
+			AP_WINDOW(AP_WINDOW_EPOCH(fold->window), AP_WINDOW_GROUP((uint32_t)value));
+		return 0;
 	case AP_SPECIAL_FIBER:
 		return switch_to(r, fold, value);
 	case AP_SPECIAL_FIBER_END:
@@ -430,7 +442,8 @@ static int fold_special(struct ap_reader *r, struct ap_fold *fold, uint64_t word
 
 int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_event *event)
 {
-	const uint64_t time = ap_event_time(event->time & AP_EVENT_TIME_MASK, fold->last_ticks);
+	const uint64_t before = fold->last_ticks;
+	const uint64_t time = ap_event_time(event->time & AP_EVENT_TIME_MASK, before);
 
 	bool stopped = false;
 	const int e = r->hdr.pauses_n ? ap_fold_pause(r, fold, time, &stopped) : 0;
@@ -446,13 +459,16 @@ int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_eve
 		r->reader_counts.while_stopped++;
 		return 0;
 	}
+	if (fold->window && fold->gates) {
+		return ap_fold_thin(r, fold, event, fold->last_ticks - before);
+	}
 	switch (ap_event_kind(event->word)) {
 	case AP_EVENT_ENTER:
 		return fold_enter(r, fold, event);
 	case AP_EVENT_EXIT:
 		return fold_exit(r, fold, event);
 	case AP_EVENT_SPECIAL:
-		return fold_special(r, fold, event->word);
+		return ap_fold_special(r, fold, event->word);
 	}
 	return 0;
 }

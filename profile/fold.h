@@ -19,6 +19,8 @@ struct ap_reader;
 struct ap_fold_counts {
 	uint64_t specials, unmatched_exits, unclosed, resyncs, clamps, beyond, inherited;
 	uint64_t while_stopped;
+	uint64_t at_gates,
+		cut; /* exits of calls that gates counted; calls whose end was not recorded */
 };
 
 /** The open calls of one stack. Owns its frames. */
@@ -38,6 +40,8 @@ struct ap_fold {
 	uint64_t gap_ticks;
 	uint64_t last_ticks;
 	struct ap_altstack alternate;
+	uint32_t window;	      /* as in struct ap_thread */
+	const struct ap_gates *gates; /* NULL: none; not owned */
 };
 
 /** ap_fold_event() - fold one event. Return: 0 or -ENOMEM. */

@@ -14,12 +14,13 @@
 static uint64_t folded_in_spool(const struct ap_reader *r)
 {
 	const struct ap_fold_counts *c = &r->spool_counts;
-	const uint64_t own_open = r->open_frames - r->open_inherited;
+	const uint64_t own_open = r->open_frames - r->open_inherited - r->open_parts;
 	const uint64_t inherited_closed = c->inherited - r->open_inherited;
 	const uint64_t beyond_closed = c->beyond - r->open_beyond;
 
 	return 2 * r->spool_calls - c->unclosed + inherited_closed + own_open + c->beyond +
-	       beyond_closed + c->unmatched_exits + c->specials + c->while_stopped;
+	       beyond_closed + c->unmatched_exits + c->specials + c->while_stopped + c->at_gates +
+	       c->cut;
 }
 
 static void sum_threads(const struct ap_reader *r, struct ap_profile_quality *q, uint64_t *torn)

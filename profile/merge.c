@@ -194,6 +194,9 @@ static int add_function(struct ap_merge *merge, uint32_t id, const struct ap_pro
 	add_extremes(to, from);
 	to->calls = ap_merge_sum(to->calls, from->calls);
 	to->timed_calls = ap_merge_sum(to->timed_calls, from->timed_calls);
+	to->counted_calls = ap_merge_sum(to->counted_calls, from->counted_calls);
+	to->estimated_calls = ap_merge_sum(to->estimated_calls, from->estimated_calls);
+	to->untimed_calls = ap_merge_sum(to->untimed_calls, from->untimed_calls);
 	to->open_calls = ap_merge_sum(to->open_calls, from->open_calls);
 	to->total_ns = ap_merge_sum(to->total_ns,
 				    from->total_ns > inner_ns ? from->total_ns - inner_ns : 0);
@@ -394,12 +397,20 @@ static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 	to->degraded |= q->degraded;
 	to->folds += q->folds;
 	to->compensation_clamps += q->compensation_clamps;
+	to->counted_calls = ap_merge_sum(to->counted_calls, q->counted_calls);
+	to->left_out = ap_merge_sum(to->left_out, q->left_out);
+	to->left_out_ns += q->left_out_ns;
+	to->budget_pct = q->budget_pct; /* all of a tree have the same */
 	to->memory_used_bytes = ap_merge_sum(to->memory_used_bytes, q->memory_used_bytes);
 	to->memory_cap_bytes = ap_merge_sum(to->memory_cap_bytes, q->memory_cap_bytes);
 	for (size_t i = 0; i < from->functions_n && q->hook_ns > 0; i++) {
 		const double calls = (double)from->functions[i].calls;
+		const double counted = (double)from->functions[i].counted_calls;
 		merge->cost_calls += from->functions[i].calls;
 		merge->cost_ns += ap_merge_exact(q->hook_ns * calls);
+		merge->gate_ns += ap_merge_exact(q->hook_gate_ns * calls);
+		merge->spent_ns +=
+			ap_merge_exact(q->hook_ns * (calls - counted) + q->hook_gate_ns * counted);
 		merge->empty_ns += ap_merge_exact(q->hook_empty_ns * calls);
 		merge->inside_ns += ap_merge_exact(q->hook_inside_ns * calls);
 		merge->error_ns += ap_merge_exact(q->hook_error_ns * calls);

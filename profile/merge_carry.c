@@ -225,7 +225,9 @@ static void carry(struct carrier *c, struct ap_merge *merge)
 	merge->first.exe = merge->last.exe = NULL;
 	bytes(c, &merge->begin_ns, sizeof(merge->begin_ns));
 	bytes(c, &merge->end_ns, sizeof(merge->end_ns));
+	bytes(c, &merge->spent_ns, sizeof(merge->spent_ns));
 	bytes(c, &merge->cost_ns, sizeof(merge->cost_ns));
+	bytes(c, &merge->gate_ns, sizeof(merge->gate_ns));
 	bytes(c, &merge->cost_calls, sizeof(merge->cost_calls));
 	bytes(c, &merge->empty_ns, sizeof(merge->empty_ns));
 	bytes(c, &merge->inside_ns, sizeof(merge->inside_ns));

@@ -178,11 +178,12 @@ static void finish_quality(struct ap_merge *merge)
 	const double cpu_ns = (double)merge->profile->process.cpu_ns;
 
 	q->hook_ns = cost_a_call(merge, merge->cost_ns);
+	q->hook_gate_ns = cost_a_call(merge, merge->gate_ns);
 	q->hook_empty_ns = cost_a_call(merge, merge->empty_ns);
 	q->hook_inside_ns = cost_a_call(merge, merge->inside_ns);
 	q->hook_error_ns = cost_a_call(merge, merge->error_ns);
 	q->hook_outside_ns = cost_a_call(merge, merge->outside_ns);
-	ap_profile_overhead(q, cpu_ns, (double)(merge->cost_ns / AP_MERGE_UNIT),
+	ap_profile_overhead(q, cpu_ns, (double)(merge->spent_ns / AP_MERGE_UNIT),
 			    (double)(merge->empty_ns / AP_MERGE_UNIT));
 }
 

@@ -38,7 +38,8 @@ struct ap_merge {
 	struct ap_profile_process_row last;  /* the last program that the root ran; the same */
 	uint64_t begin_ns, end_ns;	     /* CLOCK_REALTIME; of all that was added */
 	ap_u128 cost_calls; /* that the next are the hooks of, in units of 2^-20 ns */
-	ap_u128 cost_ns, empty_ns, inside_ns, outside_ns, error_ns;
+	ap_u128 spent_ns; /* by all hooks; the others are what a call would cost, times all calls: */
+	ap_u128 cost_ns, gate_ns, empty_ns, inside_ns, outside_ns, error_ns;
 	uint64_t cut_stacks; /* threads whose open calls were cut */
 	struct ap_merge_memory memory;
 };

@@ -70,6 +70,12 @@ void ap_model_path(struct ap_reader *r, uint32_t id)
 	struct ap_node_sum *sum = &r->node_sums[id];
 
 	sum->depth = parent ? r->node_sums[parent].depth + 1 : 0;
+	sum->part = sum->mark && parent && !r->profile->nodes[parent].inherited &&
+		    r->profile->nodes[parent].function == r->profile->nodes[id].function;
+	sum->group = sum->mark ? (uint8_t)(sum->mark % AP_MARK_THIN)
+		     : parent  ? r->node_sums[parent].group
+			       : 0;
+	sum->owner = !sum->group ? 0 : sum->mark ? parent : r->node_sums[parent].owner;
 	sum->joined = id == AP_ID_DEEPER || (parent && r->node_sums[parent].joined);
 }
 
@@ -80,16 +86,16 @@ static int index_function(struct ap_reader *r, uint32_t id)
 	return ap_map_put(&r->function_by_address, key, id);
 }
 
-static uint64_t path_key(uint32_t parent, uint32_t function)
+static uint64_t path_key(uint32_t parent, uint32_t function, uint32_t mark)
 {
-	return (uint64_t)parent << 32 | function;
+	return (uint64_t)parent << 32 | (uint64_t)mark << 20 | function;
 }
 
 /* The same may happen to paths: the one with calls is the one in use. */
 static int index_node(struct ap_reader *r, uint32_t id)
 {
 	const struct ap_profile_node *n = &r->profile->nodes[id];
-	const uint64_t key = path_key(n->parent, n->function);
+	const uint64_t key = path_key(n->parent, n->function, r->node_sums[id].mark);
 	const uint32_t other = ap_map_get(&r->node_by_path, key);
 
 	if (n->inherited || (other && r->node_sums[id].calls == 0)) {
@@ -199,7 +205,8 @@ static bool on_path(const struct ap_profile *p, uint32_t node, uint32_t function
 	return false;
 }
 
-int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint32_t *ret)
+int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint32_t mark,
+		   uint32_t *ret)
 {
 	struct ap_profile *p = r->profile;
 
@@ -209,7 +216,7 @@ int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint
 	if (r->node_sums[parent].depth >= AP_MAX_PATH_DEPTH) {
 		parent = AP_ID_DEEPER;
 	}
-	*ret = ap_map_get(&r->node_by_path, path_key(parent, function));
+	*ret = ap_map_get(&r->node_by_path, path_key(parent, function, mark));
 	if (*ret) {
 		return 0;
 	}
@@ -220,6 +227,7 @@ int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint
 	p->nodes[id] =
 		(struct ap_profile_node){.parent = parent, .function = function, .used = true};
 	p->nodes_n++;
+	r->node_sums[id].mark = (uint16_t)mark;
 	ap_model_path(r, id);
 	p->nodes[id].recursive = r->node_sums[id].joined || on_path(p, parent, function);
 	*ret = id;

@@ -21,8 +21,9 @@ int32_t ap_model_module_at(const struct ap_reader *r, uint64_t address, uint64_t
  * Return: 0 or -ENOMEM. */
 int ap_model_function(struct ap_reader *r, uint64_t address, uint64_t ticks, uint32_t *ret);
 
-/** ap_model_child() - the node of @function called from node @parent; added when it is new. A path that
+/** ap_model_child() - the node of @function called from node @parent, with this mark (struct ap_node_sum); added when it is new. A path that
  * is too deep joins "(deeper)". Return: 0 or -ENOMEM. */
-int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint32_t *ret);
+int ap_model_child(struct ap_reader *r, uint32_t parent, uint32_t function, uint32_t mark,
+		   uint32_t *ret);
 
 #endif

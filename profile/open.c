@@ -45,7 +45,9 @@ static void list_stack(const struct ap_reader *r, const struct ap_stack *stack, 
 		       struct ap_profile_thread *to)
 {
 	for (size_t i = 0; i < stack->frames_n; i++) {
-		list_call(r, &stack->frames[i], now, &to->open[to->open_n++]);
+		if (!(stack->frames[i].flags & AP_FRAME_PART)) {
+			list_call(r, &stack->frames[i], now, &to->open[to->open_n++]);
+		}
 	}
 }
 

@@ -205,17 +205,22 @@ static void take_costs(struct ap_reader *r)
 {
 	const struct ap_spool_header *h = &r->hdr;
 	struct ap_profile_quality *q = &r->profile->quality;
-	double calls = 0;
+	double calls = 0, counted = 0;
 
 	for (size_t i = 0; i < r->profile->functions_n; i++) {
 		calls += (double)r->profile->functions[i].calls;
+		counted += (double)r->function_sums[i].counted;
 	}
 	q->hook_ns = ap_reader_ns_x1000(r, h->hook_ticks_x1000);
 	q->hook_inside_ns = ap_reader_ns_x1000(r, h->hook_inside_x1000);
 	q->hook_outside_ns = ap_reader_ns_x1000(r, h->hook_outside_x1000);
 	q->hook_error_ns = ap_reader_ns_x1000(r, h->hook_error_x1000);
 	q->hook_empty_ns = ap_reader_ns_x1000(r, h->hook_empty_x1000);
-	ap_profile_overhead(q, (double)r->profile->process.cpu_ns, calls * q->hook_ns,
+	q->hook_gate_ns = ap_reader_ns_x1000(r, h->hook_gate_x1000);
+	q->counted_calls = (uint64_t)counted;
+	q->budget_pct = h->budget_pct;
+	ap_profile_overhead(q, (double)r->profile->process.cpu_ns,
+			    (calls - counted) * q->hook_ns + counted * q->hook_gate_ns,
 			    calls * q->hook_empty_ns);
 	q->degraded = h->degraded;
 	q->folds = h->folds;

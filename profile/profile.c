@@ -12,8 +12,9 @@
 static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
 	static int (*const steps[])(struct ap_reader *) = {
-		ap_reader_header, ap_reader_tables,  ap_reader_counters,   ap_reader_threads,
-		ap_reader_fibers, ap_reader_pending, ap_reader_open_calls, ap_reader_compensate,
+		ap_reader_header, ap_reader_tables,    ap_reader_counters,   ap_reader_threads,
+		ap_reader_fibers, ap_reader_gates,     ap_reader_pending,    ap_reader_open_calls,
+		ap_reader_weigh,  ap_reader_stretches, ap_reader_compensate, ap_reader_estimate,
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		const int e = steps[i](r);
@@ -33,6 +34,7 @@ static void finish(struct ap_reader *r)
 	for (size_t i = 0; r->threads && i < r->profile->threads_n; i++) {
 		ap_stack_clear(&r->threads[i].fold.stack);
 		ap_stack_clear(&r->threads[i].fold.own);
+		free(r->threads[i].gates);
 	}
 	for (size_t i = 0; i < r->fibers_n; i++) {
 		ap_stack_clear(&r->fibers[i].stack);

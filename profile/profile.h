@@ -49,9 +49,15 @@ struct ap_profile_function {
 	enum ap_function_kind kind;
 	uint64_t
 		calls; /* all enters: leaf, closed, still open (not inherited), beyond the frame limit */
-	uint64_t timed_calls; /* those in sum, min, max and the histograms */
-	uint64_t open_calls;  /* of calls: open when the profile ended, closed at its end time */
-	uint64_t total_ns;    /* wall; recursion counts once */
+	uint64_t
+		timed_calls; /* those in sum, min, max and the histograms; among them estimated_calls */
+	uint64_t
+		counted_calls; /* of calls: while it was demoted, counted by its hooks and not recorded */
+	uint64_t
+		estimated_calls; /* of these: for which recorded ones stand: all, or 0 when there were none */
+	uint64_t untimed_calls; /* of calls: for which none stands, or whose end was not recorded */
+	uint64_t open_calls;	/* of calls: open when the profile ended, closed at its end time */
+	uint64_t total_ns;	/* wall; recursion counts once */
 	uint64_t self_ns;
 	uint64_t raw_total_ns, raw_self_ns;
 	double sum_ns;	 /* of all timed calls, recursion counted every time */
@@ -72,6 +78,7 @@ struct ap_profile_node {
 	uint32_t function; /* index into functions */
 	bool recursive;	   /* the function is already on the path */
 	bool inherited;	   /* stands for an open frame of the parent process: no calls of ours */
+	bool estimated;	   /* of its calls and times some are estimates */
 	bool used;
 	uint64_t calls;
 	uint64_t open_calls;
@@ -162,8 +169,13 @@ struct ap_profile_quality {
 	double hook_inside_ns,
 		hook_outside_ns; /* taken out of a call's time, and of its caller's */
 	double hook_error_ns;	 /* of the first */
-	double hook_empty_ns;	 /* of hooks that do nothing, a call; 0 unknown */
-	double overhead_pct;	 /* their cost, of the CPU time without it; 0 unknown */
+	double hook_gate_ns;	 /* of a call that is counted only */
+	uint64_t counted_calls;	 /* such calls */
+	uint64_t left_out; /* times without events in windows that were taken for interruptions */
+	double left_out_ns;
+	uint32_t budget_pct;  /* 0: none: everything was recorded */
+	double hook_empty_ns; /* of hooks that do nothing, a call; 0 unknown */
+	double overhead_pct;  /* their cost, of the CPU time without it; 0 unknown */
 	double empty_hooks_pct; /* what hooks that do nothing would take, of the CPU time without any */
 	uint64_t
 		compensation_clamps; /* paths whose hooks would have taken longer than their time */

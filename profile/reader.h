@@ -43,6 +43,10 @@ enum ap_damage {
 	AP_DAMAGE_KINDS,
 };
 
+/* Marks of nodes: a group of windows from 1, or this, with a multiple of the other for the epoch. */
+#define AP_MARK_THIN 8u
+#define AP_MARK_EPOCH 16u
+
 /** Sums of one node over all shards and what the reader folded; parallel to the model's nodes. */
 struct ap_node_sum {
 	uint64_t calls; /* closed ones, leaf or not; in the end also those closed by the reader */
@@ -56,6 +60,13 @@ struct ap_node_sum {
 	uint64_t hooks_outer; /* of outer_ticks: theirs and that of all calls below */
 	uint32_t depth;	      /* of the path; the root has 0 */
 	bool joined;	      /* (deeper), or below it */
+	uint16_t mark;	      /* AP_MARK_THIN; 0 none */
+	bool part;	      /* more time of the node above, of the same calls */
+	uint8_t group;	      /* of windows that it was seen in; 0: outside */
+	uint32_t owner;	      /* then: the node whose calls' windows these are */
+	uint64_t cut;	      /* calls whose end was not recorded, not in `calls` */
+	uint64_t stretches;   /* of a node of windows: see stretches.c; not in self_ticks */
+	uint64_t stretch_ticks;
 };
 
 /** The same of one function; parallel to the model's functions. */
@@ -66,9 +77,16 @@ struct ap_function_sum {
 	uint64_t hooks_outer, hooks_self; /* of these */
 	ap_u128 net_ticks;		  /* sum_ticks without the hooks */
 	uint64_t min, max;
-	uint64_t beyond;    /* calls that were counted only */
-	uint32_t next_same; /* another function id with the same address; 0 none */
-	bool on_path;	    /* a node of the spool is a call of it */
+	uint64_t beyond;     /* calls that were counted only */
+	uint64_t counted;    /* by gates */
+	uint64_t cut;	     /* recorded without their end */
+	uint64_t sampled;    /* calls in windows, cut ones too */
+	uint64_t weight;     /* calls that those stand for, of all nodes; rounded */
+	double variance;     /* of self_ticks, by sampling */
+	uint64_t stretches;  /* in windows */
+	uint64_t in_windows; /* self time there, without these; ticks */
+	uint32_t next_same;  /* another function id with the same address; 0 none */
+	bool on_path;	     /* a node of the spool is a call of it */
 };
 
 /** A thread of the spool while its events are folded; parallel to the model's threads. */
@@ -76,10 +94,11 @@ struct ap_reader_thread {
 	struct ap_thread record;
 	uint32_t id;
 	struct ap_fold fold;
-	uint64_t attempted; /* events that got a slot */
-	uint64_t position;  /* events before it were folded or torn when the file was read */
-	uint64_t pending;   /* folded by the reader */
-	uint64_t holes;	    /* torn, found by the reader */
+	struct ap_gates *gates; /* NULL: none that its pending events would need */
+	uint64_t attempted;	/* events that got a slot */
+	uint64_t position;	/* events before it were folded or torn when the file was read */
+	uint64_t pending;	/* folded by the reader */
+	uint64_t holes;		/* torn, found by the reader */
 };
 
 /** What filters say of a module's functions; parallel to the model's modules. */
@@ -116,7 +135,8 @@ struct ap_reader {
 	struct ap_fold_counts spool_counts;  /* of the folds in the program */
 	struct ap_fold_counts reader_counts; /* of ours */
 	uint64_t spool_calls;		     /* closed calls, all nodes, before our folds */
-	uint64_t open_frames, open_inherited, open_beyond; /* in the spool, before our folds */
+	uint64_t open_frames, open_inherited, open_beyond,
+		open_parts; /* in the spool, before our folds */
 	uint64_t shards_busy;
 	uint64_t end_ticks;
 	uint64_t damage[AP_DAMAGE_KINDS];
@@ -162,9 +182,13 @@ int ap_reader_tables(struct ap_reader *r);
 int ap_reader_counters(struct ap_reader *r);
 int ap_reader_threads(struct ap_reader *r);
 int ap_reader_fibers(struct ap_reader *r);
+int ap_reader_gates(struct ap_reader *r);
 int ap_reader_pending(struct ap_reader *r);
 int ap_reader_open_calls(struct ap_reader *r);
+int ap_reader_weigh(struct ap_reader *r);
+int ap_reader_stretches(struct ap_reader *r);
 int ap_reader_compensate(struct ap_reader *r);
+int ap_reader_estimate(struct ap_reader *r);
 void ap_reader_figures(struct ap_reader *r);
 void ap_reader_identity(struct ap_reader *r);
 int ap_reader_process(struct ap_reader *r, const struct ap_profile_known_end *known);

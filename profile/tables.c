@@ -132,6 +132,10 @@ static void take_node(struct ap_reader *r, uint32_t id, const struct ap_node *fr
 	p->nodes[id].used = true;
 	p->nodes[id].inherited = from->address & AP_NODE_INHERITED;
 	r->function_sums[from->function].on_path = true;
+	r->node_sums[id].mark =
+		from->address & AP_NODE_THIN
+			? (uint16_t)(AP_MARK_THIN + AP_MARK_EPOCH * AP_NODE_EPOCH_OF(from->address))
+			: (uint16_t)AP_NODE_GROUP_OF(from->address);
 	ap_model_path(r, id);
 	/* Below "(deeper)" the path is unknown: such a call may well be an inner one. */
 	p->nodes[id].recursive = (from->flags & AP_NODE_RECURSIVE) || r->node_sums[id].joined;

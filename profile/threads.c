@@ -39,6 +39,7 @@ static void check_frames(struct ap_reader *r, struct ap_stack *stack)
 			f->node = AP_ID_DEEPER;
 		}
 		r->open_inherited += (f->flags & AP_FRAME_INHERITED) != 0;
+		r->open_parts += (f->flags & AP_FRAME_PART) != 0;
 	}
 }
 
@@ -102,6 +103,7 @@ static int take_thread(struct ap_reader *r, uint32_t id, const struct ap_thread 
 	t->fold.last_ticks = record->last_ticks ? record->last_ticks : record->start_ticks;
 	t->fold.alternate = (struct ap_altstack){record->alternate_start & 0x7ffffu,
 						 record->alternate_units & 0xfffffu};
+	t->fold.window = record->window;
 	to->tid = record->tid;
 	memcpy(to->name, record->name, sizeof(record->name));
 	to->live = record->state == AP_THREAD_LIVE;

@@ -95,6 +95,7 @@ int ap_exclude_find(const struct ap_report *report, struct ap_excluded *ret)
 		if (is_tiny(report, ret, f)) {
 			ret->functions[ret->n++] = f; /* never behind i */
 			ret->calls += report->profile->functions[f].calls;
+			ret->counted += report->profile->functions[f].counted_calls;
 		}
 	}
 	if (headers_may_go(report, ret))

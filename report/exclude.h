@@ -10,6 +10,7 @@ struct ap_excluded {
 	uint32_t *functions; /* ids, most called first; free it */
 	size_t n;
 	uint64_t calls;	      /* of all */
+	uint64_t counted;     /* of these: counted only */
 	uint64_t least_calls; /* a function with fewer is none of them: it does not matter */
 
 	/* Those of system headers: to be left out by their files, with what else is there. None where that would take more

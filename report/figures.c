@@ -60,7 +60,7 @@ double ap_figure_error_pct(const struct ap_profile_function *function)
 
 bool ap_figure_estimated(const struct ap_profile_function *function)
 {
-	return ap_figure_error_pct(function) > ESTIMATED_FROM_PCT;
+	return function->estimated_calls || ap_figure_error_pct(function) > ESTIMATED_FROM_PCT;
 }
 
 bool ap_figure_enough(uint64_t n, double q)

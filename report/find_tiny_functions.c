@@ -15,6 +15,15 @@
 #define THRESHOLD_PCT 10.0
 #define NAMED 8 /* in the recommendation */
 
+/* Of demoted functions most calls were counted only. */
+static double cost_of(const struct ap_report *report, const struct ap_excluded *tiny)
+{
+	const struct ap_profile_quality *quality = &report->profile->quality;
+
+	return (double)(tiny->calls - tiny->counted) * quality->hook_ns +
+	       (double)tiny->counted * quality->hook_gate_ns;
+}
+
 static void recommend(const struct ap_report *report, struct ap_findings *all,
 		      struct ap_finding *finding, const struct ap_excluded *tiny, const char *flags)
 {
@@ -60,7 +69,7 @@ static void name_them(const struct ap_report *report, struct ap_findings *all,
 static void found(const struct ap_report *report, struct ap_findings *all,
 		  const struct ap_excluded *tiny, double share)
 {
-	const double hook_ns = report->profile->quality.hook_ns;
+	const double each = cost_of(report, tiny) / (double)tiny->calls;
 	char *flags = ap_exclude_flags(report, tiny, NAMED);
 
 	if (!flags) {
@@ -71,9 +80,11 @@ static void found(const struct ap_report *report, struct ap_findings *all,
 		all, AP_SEVERITY_INFO, (struct ap_finding_figures){share, THRESHOLD_PCT, "%"});
 	ap_finding_message(all, finding, "Recording %zu tiny function%s took ~%.1f %% of the run.",
 			   tiny->n, tiny->n == 1 ? "" : "s", share);
-	ap_finding_evidence(all, finding,
-			    "%s calls at ~%.1f ns each; a call does less than that itself",
-			    ap_human_count(tiny->calls).text, hook_ns);
+	ap_finding_evidence(
+		all, finding,
+		tiny->counted ? "%s calls at ~%.1f ns each, most of them counted only"
+			      : "%s calls at ~%.1f ns each; a call does less than that itself",
+		ap_human_count(tiny->calls).text, each);
 	if (tiny->headers_n)
 		ap_finding_evidence(all, finding, "%zu functions of system headers: %s calls",
 				    tiny->headers_n, ap_human_count(tiny->headers_calls).text);
@@ -93,8 +104,7 @@ void ap_find_tiny_functions(const struct ap_report *report, struct ap_findings *
 		all->error = -ENOMEM;
 		return;
 	}
-	const double share =
-		ap_figure_share((double)tiny.calls * profile->quality.hook_ns, (double)run_ns);
+	const double share = ap_figure_share(cost_of(report, &tiny), (double)run_ns);
 	if (tiny.n && share > THRESHOLD_PCT)
 		found(report, all, &tiny, share);
 	free(tiny.functions);

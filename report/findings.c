@@ -17,7 +17,8 @@ static const struct {
 } rules[] = {
 	{"memory_pressure", ap_find_memory_pressure}, {"cpu_high", ap_find_cpu_high},
 	{"creation_rate", ap_find_creation_rate},     {"latency_p99", ap_find_latency_p99},
-	{"hot_function", ap_find_hot_function},	      {"tiny_functions", ap_find_tiny_functions},
+	{"over_budget", ap_find_over_budget},	      {"hot_function", ap_find_hot_function},
+	{"tiny_functions", ap_find_tiny_functions},
 };
 
 struct ap_finding *ap_findings_add(struct ap_findings *all, const char *severity,

@@ -56,6 +56,7 @@ void ap_find_creation_rate(const struct ap_report *report, struct ap_findings *a
 void ap_find_hot_function(const struct ap_report *report, struct ap_findings *all);
 void ap_find_latency_p99(const struct ap_report *report, struct ap_findings *all);
 void ap_find_memory_pressure(const struct ap_report *report, struct ap_findings *all);
+void ap_find_over_budget(const struct ap_report *report, struct ap_findings *all);
 void ap_find_tiny_functions(const struct ap_report *report, struct ap_findings *all);
 
 /** ap_findings_run() - all rules, into @report's findings, critical first. Return: 0 or -ENOMEM. */

@@ -54,7 +54,7 @@ static void cell_quantile(struct ap_text_out *text, const struct ap_profile_func
 		cell(text, "n/a", 8);
 	else
 		cell_ns(text, ap_figure_quantile_ns(function, q),
-			function->total.coarse ? "~" : "");
+			function->total.coarse || function->estimated_calls ? "~" : "");
 }
 
 static void put_name(struct ap_text_page *page, size_t rank, uint32_t f)
@@ -76,9 +76,10 @@ static void put_hot(struct ap_text_page *page, const struct ap_profile_function 
 	fputs("    ", text->out);
 	cell_ns(text, (double)function->self_ns, ap_figure_estimated(function) ? "~" : "");
 	cell(text, share, 7);
-	cell_ns(text, (double)function->total_ns, function->total_partial ? "~" : "");
+	cell_ns(text, (double)function->total_ns,
+		function->total_partial || function->estimated_calls ? "~" : "");
 	cell(text, ap_human_count(function->calls).text, 7);
-	cell_ns(text, ap_figure_mean_ns(function), "");
+	cell_ns(text, ap_figure_mean_ns(function), function->estimated_calls ? "~" : "");
 	cell_quantile(text, function, 0.5);
 	cell_quantile(text, function, 0.99);
 	cell_ns(text, ap_figure_max_ns(function), "");

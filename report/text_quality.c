@@ -134,6 +134,41 @@ static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality
 	}
 }
 
+/* What a budget left of the recording. */
+static void put_demoted(struct ap_text_page *page)
+{
+	const struct ap_profile *profile = page->report->profile;
+	const struct ap_profile_quality *quality = &profile->quality;
+	struct ap_text_out *text = &page->text;
+	uint64_t calls = 0, untimed = 0;
+	size_t functions = 0;
+
+	if (!quality->counted_calls)
+		return;
+	for (size_t f = 0; f < profile->functions_n; f++) {
+		const struct ap_profile_function *function = &profile->functions[f];
+		functions += function->counted_calls != 0;
+		calls += function->counted_calls ? function->calls : 0;
+		untimed += function->counted_calls && !function->estimated_calls;
+	}
+	ap_text_field(text, "Demoted");
+	ap_text_putf(text,
+		     "%zu function%s, to keep a budget of %u %%: of %s calls ~%s were counted "
+		     "only, at ~%.1f ns each; times marked ~ are estimates from the others",
+		     functions, functions == 1 ? "" : "s", quality->budget_pct,
+		     ap_human_count(calls).text, ap_human_count(quality->counted_calls).text,
+		     quality->hook_gate_ns);
+	if (untimed)
+		ap_text_putf(text, "; %llu without any: their time is in that of their callers",
+			     (unsigned long long)untimed);
+	if (quality->left_out)
+		ap_text_putf(text, "; %llu interruption%s of %s in all left out of these",
+			     (unsigned long long)quality->left_out,
+			     quality->left_out == 1 ? "" : "s",
+			     ap_human_ns(quality->left_out_ns).text);
+	ap_text_end(text);
+}
+
 /* Counted among the events, in no other figure. */
 static void put_stops(struct ap_text_out *text, const struct ap_profile_quality *quality)
 {
@@ -262,6 +297,7 @@ void ap_text_quality(struct ap_text_page *page)
 	put_dropped(text, quality);
 	put_overhead(text, quality);
 	put_stacks(text, quality);
+	put_demoted(page);
 	put_stops(text, quality);
 	put_filters(page);
 	put_joined(page);

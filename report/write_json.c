@@ -140,6 +140,14 @@ static void put_quality(struct page *page)
 	put_known_double(json, "overhead_pct", quality->overhead_pct);
 	put_known_double(json, "hook_inside_ns", quality->hook_inside_ns);
 	put_known_double(json, "hook_outside_ns", quality->hook_outside_ns);
+	put_known_double(json, "hook_gate_ns", quality->hook_gate_ns);
+	ap_json_uint(json, "counted_calls", quality->counted_calls);
+	ap_json_uint(json, "left_out", quality->left_out);
+	ap_json_uint(json, "left_out_ns", (uint64_t)quality->left_out_ns);
+	if (quality->budget_pct)
+		ap_json_uint(json, "budget_pct", quality->budget_pct);
+	else
+		ap_json_null(json, "budget_pct");
 	put_known_double(json, "hook_error_ns", quality->hook_error_ns);
 	put_known_double(json, "empty_hooks_pct", quality->empty_hooks_pct);
 	ap_json_uint(json, "compensation_clamps", quality->compensation_clamps);
@@ -267,7 +275,8 @@ static void put_function(struct page *page, uint32_t id, double self_sum)
 	ap_json_string(json, "kind",
 		       function->kind == AP_FUNCTION_SYNTHETIC ? "synthetic" : "instrumented");
 	ap_json_uint(json, "calls", function->calls);
-	ap_json_uint(json, "timed_calls", function->timed_calls);
+	ap_json_uint(json, "timed_calls", function->timed_calls - function->estimated_calls);
+	ap_json_uint(json, "counted_calls", function->counted_calls);
 	ap_json_uint(json, "open_calls", function->open_calls);
 	ap_json_uint(json, "total_ns", function->total_ns);
 	ap_json_bool(json, "total_partial", function->total_partial);

@@ -120,10 +120,15 @@ static const char *set_children(struct ap_settings *s, const char *value)
 
 static const char *set_overhead(struct ap_settings *s, const char *value)
 {
-	(void)s;
-	return ap_streq(value, "none")
-		       ? NULL
-		       : "budgets are not in this version: everything is recorded exactly";
+	uint64_t percent = 0;
+	s->overhead_pct = 0;
+	if (ap_streq(value, "none"))
+		return NULL;
+	if (!ap_parse_u64(&value, &percent) || (*value == '%' && *++value) || *value ||
+	    percent < 1 || percent > 1000)
+		return "expected none, or a percentage from 1 to 1000";
+	s->overhead_pct = (uint32_t)percent;
+	return NULL;
 }
 
 static const char *set_patterns(char into[1024], const char *value)

@@ -17,7 +17,7 @@
 #define KIN_MOST_BYTES (1u << 20) /* no write is beyond the limit that may_write() asks for */
 
 /* Cost of one call above that of hooks that do nothing: its two hooks, and what folding two events took on average. */
-static uint64_t hook_cost(const struct ap_spool_header *h)
+uint64_t ap_hook_ticks_x1000(const struct ap_spool_header *h)
 {
 	const struct ap_hook_cost *hooks = &ap_runtime.hook_cost;
 	const uint64_t events = __atomic_load_n(&h->fold_events, __ATOMIC_RELAXED);
@@ -32,7 +32,7 @@ void ap_usage_update(struct ap_control *c)
 	struct ap_spool_header *h = c->header;
 	struct rusage usage;
 	ap_clock_pair(&h->clock_last);
-	h->hook_ticks_x1000 = hook_cost(h);
+	h->hook_ticks_x1000 = ap_hook_ticks_x1000(h);
 	h->usage.cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	h->usage.at_ticks = h->clock_last.ticks;
 	if (ap_sys2(SYS_getrusage, RUSAGE_SELF, &usage) == 0)

@@ -15,42 +15,6 @@
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
 #define ENTER_BITS ((uint64_t)AP_EVENT_ENTER << AP_EVENT_KIND_SHIFT)
 #define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
-#define CACHE_MULTIPLIER 0x9e3779b97f4a7c15ull
-
-static inline struct ap_node_stat *stat_of(const struct ap_batch *b, uint32_t node)
-{
-	const ap_ref *blocks = ap_at(b->c, b->shard->node_stat_blocks);
-	const ap_ref block = blocks[node / AP_STATS_PER_BLOCK];
-	if (AP_LIKELY(block)) {
-		struct ap_node_stat *stat =
-			(struct ap_node_stat *)ap_at(b->c, block) + node % AP_STATS_PER_BLOCK;
-		if (AP_LIKELY(stat->function_stat))
-			return stat;
-	}
-	return ap_shard_node_stat(b->c, b->shard, node);
-}
-
-static inline void add_square(uint64_t squares[2], uint64_t value)
-{
-	const unsigned __int128 square = (unsigned __int128)value * value;
-	const uint64_t low = squares[0] + (uint64_t)square;
-	squares[1] += (uint64_t)(square >> 64) + (low < squares[0]);
-	squares[0] = low;
-}
-
-static inline void count_bucket(struct ap_control *c, ap_ref *dir, uint64_t ticks)
-{
-	const uint32_t j = ap_hist_index(&ap_runtime.hist_map, ticks);
-	if (AP_LIKELY(*dir)) {
-		const ap_ref row =
-			((struct ap_hist_dir *)ap_at(c, *dir))->rows[j / AP_HIST_ROW_BUCKETS];
-		if (AP_LIKELY(row && !(row & AP_HIST_COARSE))) {
-			((uint64_t *)ap_at(c, row))[j % AP_HIST_ROW_BUCKETS]++;
-			return;
-		}
-	}
-	ap_shard_count(c, dir, j);
-}
 
 static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat,
 				   uint64_t ticks)
@@ -69,12 +33,12 @@ static inline void count_leaf(struct ap_control *c, struct ap_node_stat *stat, u
 {
 	stat->leaf_calls++;
 	stat->leaf_ticks += ticks;
-	add_square(stat->leaf_squares, ticks);
+	ap_add_square(stat->leaf_squares, ticks);
 	if (AP_UNLIKELY(ticks < stat->leaf_min))
 		stat->leaf_min = ticks;
 	if (AP_UNLIKELY(ticks > stat->leaf_max))
 		stat->leaf_max = ticks;
-	count_bucket(c, &stat->leaf_rows, ticks);
+	ap_count_bucket(c, &stat->leaf_rows, ticks, 1);
 }
 
 static inline uint64_t not_negative(struct ap_thread *thread, uint64_t ticks)
@@ -91,9 +55,11 @@ static inline __attribute__((always_inline)) void close_frame(struct ap_batch *b
 							      uint64_t now)
 {
 	struct ap_frame *frame = &b->frames[depth - 1];
-	if (AP_UNLIKELY(frame->flags & AP_FRAME_INHERITED))
+	if (AP_UNLIKELY(frame->flags & AP_FRAME_RARE)) {
+		ap_thin_close(b, depth, now);
 		return;
-	struct ap_node_stat *stat = stat_of(b, frame->node);
+	}
+	struct ap_node_stat *stat = ap_batch_stat(b, frame->node);
 	struct ap_function_stat *function = ap_at(b->c, stat->function_stat);
 	const uint64_t total = not_negative(b->thread, now - frame->start);
 	const uint64_t self = not_negative(b->thread, total - frame->child_ticks);
@@ -102,14 +68,14 @@ static inline __attribute__((always_inline)) void close_frame(struct ap_batch *b
 	if (AP_LIKELY(!(frame->flags & AP_FRAME_INNER)))
 		stat->outer_ticks += total;
 	stat->self_ticks += self;
-	add_square(stat->squares, total);
+	ap_add_square(stat->squares, total);
 	if (AP_UNLIKELY(total < stat->min))
 		stat->min = total;
 	if (AP_UNLIKELY(total > stat->max))
 		stat->max = total;
-	count_bucket(b->c, &function->total_rows, total);
+	ap_count_bucket(b->c, &function->total_rows, total, 1);
 	if (AP_LIKELY(function->self_rows || ap_shard_self_wanted(b->c)))
-		count_bucket(b->c, &function->self_rows, self);
+		ap_count_bucket(b->c, &function->self_rows, self, 1);
 	if (AP_UNLIKELY(total >= b->edge))
 		count_category(b->c, stat, total);
 	if (AP_LIKELY(depth > 1))
@@ -121,21 +87,21 @@ void ap_batch_close(struct ap_batch *b, uint32_t depth, uint64_t now)
 	close_frame(b, depth, now);
 }
 
+static bool is_part(const struct ap_batch *b, uint32_t depth)
+{
+	return depth <= b->frames_max && b->frames[depth - 1].flags & AP_FRAME_PART;
+}
+
 void ap_batch_drop(struct ap_batch *b, uint32_t keep, uint64_t now)
 {
 	while (b->depth > keep) {
 		if (b->depth <= b->frames_max)
 			ap_batch_close(b, b->depth, now);
-		b->thread->unclosed++;
+		b->thread->unclosed += !is_part(b, b->depth);
 		b->depth--;
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, AP_FOLD_POSITION(b->thread->fold));
 	}
 	b->node = ap_batch_node_below(b, b->depth < b->frames_max ? b->depth : b->frames_max);
-}
-
-static inline uint32_t frame_stack(const struct ap_frame *frame)
-{
-	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
 }
 
 static struct ap_altstack alternate_of(const struct ap_thread *thread)
@@ -144,17 +110,18 @@ static struct ap_altstack alternate_of(const struct ap_thread *thread)
 }
 
 /* A new call says that frames on top are gone: their exits never came. */
-static AP_COLD void resync(struct ap_batch *b, const struct ap_event *event, uint64_t now)
+void ap_batch_resync(struct ap_batch *b, const struct ap_event *event, uint64_t now)
 {
 	const uint32_t stack = ap_event_stack(event->word, event->time);
 	uint32_t keep = b->depth;
 	const struct ap_altstack alternate = alternate_of(b->thread);
-	while (keep > 0 && ap_frame_verdict_with(&alternate, frame_stack(&b->frames[keep - 1]),
+	while (keep > 0 && ap_frame_verdict_with(&alternate, ap_frame_stack(&b->frames[keep - 1]),
 						 ap_event_site(b->frames[keep - 1].word), stack,
 						 ap_event_site(event->word)) == AP_FRAME_GONE)
 		keep--;
-	b->thread->resyncs += b->depth - keep;
+	const uint64_t unclosed = b->thread->unclosed;
 	ap_batch_drop(b, keep, now);
+	b->thread->resyncs += b->thread->unclosed - unclosed;
 }
 
 /* An explicit word that all frames below a stack pointer are gone. @jumped: by longjmp: no function that sets its target
@@ -164,19 +131,20 @@ static void unwind_to(struct ap_batch *b, uint64_t target_units, bool jumped, ui
 	const uint32_t target = (uint32_t)target_units & 0x7ffffu;
 	const struct ap_altstack alternate = alternate_of(b->thread);
 	uint32_t keep = ap_batch_timed(b);
-	while (keep > 0 && frame_stack(&b->frames[keep - 1]) != target)
+	while (keep > 0 && ap_frame_stack(&b->frames[keep - 1]) != target)
 		keep--;
-	while (jumped && keep > 1 && frame_stack(&b->frames[keep - 2]) == target)
+	while (jumped && keep > 1 && ap_frame_stack(&b->frames[keep - 2]) == target)
 		keep--;
 	if (keep == 0)
 		keep = ap_batch_timed(b);
-	while (keep > 0 && ap_frame_jumped(&alternate, frame_stack(&b->frames[keep - 1]), target))
+	while (keep > 0 &&
+	       ap_frame_jumped(&alternate, ap_frame_stack(&b->frames[keep - 1]), target))
 		keep--;
 	if (keep < ap_batch_timed(b))
 		ap_batch_drop(b, keep, now);
 }
 
-static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *event, uint64_t time)
+void ap_batch_special(struct ap_batch *b, const struct ap_event *event, uint64_t time)
 {
 	const uint64_t value = ap_special_value(event->word);
 	switch (ap_special_subject(event->word)) {
@@ -192,6 +160,10 @@ static AP_COLD void fold_special(struct ap_batch *b, const struct ap_event *even
 	case AP_SPECIAL_CATCH:
 		unwind_to(b, value, ap_special_subject(event->word) == AP_SPECIAL_UNWIND,
 			  time - b->gap);
+		break;
+	case AP_SPECIAL_WINDOW:
+		b->thread->window = AP_WINDOW(AP_WINDOW_EPOCH(b->thread->window),
+					      AP_WINDOW_GROUP((uint32_t)value));
 		break;
 	case AP_SPECIAL_FIBER:
 		ap_batch_switch(b, (uint32_t)value, time, AP_FOLD_POSITION(b->thread->fold) + 1);
@@ -226,7 +198,7 @@ static void enter_beyond(struct ap_batch *b, uint64_t function)
 	b->depth++;
 }
 
-static AP_COLD bool room_for_frame(struct ap_batch *b, uint64_t function)
+bool ap_batch_room(struct ap_batch *b, uint64_t function)
 {
 	if (b->depth == b->frames_max && ap_batch_grow(b)) {
 		ap_batch_attach(b, b->fiber);
@@ -259,9 +231,8 @@ static AP_COLD void exit_elsewhere(struct ap_batch *b, const struct ap_event *ev
 	b->node = ap_batch_node_below(b, b->depth);
 }
 
-static AP_COLD const struct ap_cache_entry *fill_cache(struct ap_batch *b,
-						       struct ap_cache_entry *entry,
-						       uint64_t function, uint64_t key)
+const struct ap_cache_entry *ap_batch_fill(struct ap_batch *b, struct ap_cache_entry *entry,
+					   uint64_t function, uint64_t key)
 {
 	const uint32_t node = node_of_call(b, function);
 	/* A fold that is cut short in here must leave no entry that is half of one and half of another. */
@@ -271,16 +242,6 @@ static AP_COLD const struct ap_cache_entry *fill_cache(struct ap_batch *b,
 	entry->stat = ap_ref_of(b->c, ap_shard_node_stat(b->c, b->shard, node));
 	__atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
 	return entry;
-}
-
-/* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
-static inline const struct ap_cache_entry *child_entry(struct ap_batch *b, uint64_t function)
-{
-	const uint64_t key = function | (uint64_t)b->node << AP_EVENT_FUNCTION_BITS;
-	struct ap_cache_entry *entry = &b->cache[key * CACHE_MULTIPLIER >> (64 - AP_CACHE_LOG2)];
-	if (AP_LIKELY(entry->key == key))
-		return entry;
-	return fill_cache(b, entry, function, key);
 }
 
 static inline void push_frame(struct ap_batch *b, const struct ap_event *event, uint32_t node,
@@ -327,16 +288,6 @@ static inline uint64_t fold_leaf(struct ap_batch *b, const struct ap_cache_entry
 	return from + ticks;
 }
 
-/* Does the new call leave the innermost frame alone? (The rule is ap_frame_verdict's.) */
-static inline bool top_alive(const struct ap_batch *b, const struct ap_event *event)
-{
-	const struct ap_frame *top = &b->frames[b->depth - 1];
-	const uint32_t up =
-		(ap_event_stack(event->word, event->time) - frame_stack(top)) & 0x7ffffu;
-	return up > AP_RESYNC_MOST_UNITS ||
-	       (up == 0 && !((event->word ^ top->word) & AP_EVENT_SITE_MASK));
-}
-
 /* Return: events used, 1 or 2. */
 static inline uint32_t fold_enter(struct ap_batch *b, const struct ap_event *event,
 				  const struct ap_event *end, uint64_t time)
@@ -344,12 +295,12 @@ static inline uint32_t fold_enter(struct ap_batch *b, const struct ap_event *eve
 	const uint64_t function = event->word & AP_EVENT_FUNCTION_MASK;
 	b->last = time;
 	if (AP_UNLIKELY(b->depth >= b->frames_max)) {
-		if (!room_for_frame(b, function))
+		if (!ap_batch_room(b, function))
 			return 1;
 	}
-	if (AP_LIKELY(b->depth) && AP_UNLIKELY(!top_alive(b, event)))
-		resync(b, event, time - b->gap);
-	const struct ap_cache_entry *child = child_entry(b, function);
+	if (AP_LIKELY(b->depth) && AP_UNLIKELY(!ap_batch_top_alive(b, event)))
+		ap_batch_resync(b, event, time - b->gap);
+	const struct ap_cache_entry *child = ap_batch_child(b, function);
 	if (event + 1 < end && own_exit(event, event + 1)) {
 		b->last = fold_leaf(b, child, time, event + 1);
 		return 2;
@@ -383,23 +334,8 @@ static bool lose(void)
 #define lose() false
 #endif
 
-static inline uint64_t time_of(const struct ap_batch *b, const struct ap_event *event)
-{
-	const uint64_t ahead = ap_event_ahead(event->time, b->last);
-	if (AP_UNLIKELY(ahead >= AP_EVENT_BACK)) {
-		b->thread->clamps++;
-		return b->last;
-	}
-	return b->last + ahead;
-}
-
-/**
- * fold_run() - fold events[from..n) of a chunk with @lap
- * @position: sequence number of events[0]
- *
- * Return: the index of the first event that was not folded: n, or a hole. */
-static uint32_t fold_run(struct ap_batch *shared, const struct ap_event *events, uint32_t from,
-			 uint32_t n, uint64_t lap, uint64_t position)
+static uint32_t exact_run(struct ap_batch *shared, const struct ap_event *events, uint32_t from,
+			  uint32_t n, uint64_t lap, uint64_t position)
 {
 	struct ap_batch b = *shared;
 	const struct ap_event *event = events + from, *const end = events + n;
@@ -407,87 +343,28 @@ static uint32_t fold_run(struct ap_batch *shared, const struct ap_event *events,
 		const uint64_t kind = event->word & (AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK);
 		uint32_t used = 1;
 		if (AP_UNLIKELY(lose()) && (kind & AP_EVENT_LAP_MASK) == lap)
-			b.last = time_of(&b, event);
+			b.last = ap_batch_time(&b, event);
 		else if (AP_LIKELY(kind == (ENTER_BITS | lap)))
-			used = fold_enter(&b, event, end, time_of(&b, event));
+			used = fold_enter(&b, event, end, ap_batch_time(&b, event));
 		else if (AP_LIKELY(kind == (EXIT_BITS | lap)))
-			fold_exit(&b, event, time_of(&b, event));
+			fold_exit(&b, event, ap_batch_time(&b, event));
 		else if ((kind & AP_EVENT_LAP_MASK) == lap)
-			fold_special(&b, event, time_of(&b, event));
+			ap_batch_special(&b, event, ap_batch_time(&b, event));
 		else
 			break;
 		event += used;
-		__atomic_store_n(
-			&b.thread->fold,
-			AP_FOLD(b.depth, b.gap_slot, position + (uint64_t)(event - events)),
-			__ATOMIC_RELEASE);
+		ap_batch_at(&b, position + (uint64_t)(event - events));
 	}
 	b.thread->last_ticks = b.last; /* whoever goes on needs a time near, not the last one */
 	*shared = b;
 	return (uint32_t)(event - events);
 }
 
-/* Recording stops: what is open ends. From then on no event is older. */
-static void stop_at(struct ap_batch *b, uint64_t stop)
+uint32_t ap_batch_run(struct ap_batch *b, const struct ap_event *events, uint32_t from, uint32_t n,
+		      uint64_t lap, uint64_t position)
 {
-	stop = stop > b->last ? stop : b->last;
-	ap_batch_drop(b, 0, stop - b->gap);
-	b->thread->last_ticks = b->last = stop;
-}
-
-/* fold_run() in a pause: calls count for nothing. */
-static uint32_t skip_run(struct ap_batch *b, const struct ap_event *events, uint32_t from,
-			 uint32_t n, uint64_t lap, uint64_t position)
-{
-	uint32_t i = from;
-	while (i < n && (events[i].word & AP_EVENT_LAP_MASK) == lap) {
-		const uint64_t time = time_of(b, &events[i]);
-		if (ap_event_kind(events[i].word) == AP_EVENT_SPECIAL)
-			fold_special(b, &events[i], time);
-		else
-			b->shard->while_stopped++;
-		b->last = time;
-		i++;
-		__atomic_store_n(&b->thread->fold, AP_FOLD(b->depth, b->gap_slot, position + i),
-				 __ATOMIC_RELEASE);
-	}
-	b->thread->last_ticks = b->last;
-	return i;
-}
-
-/* Return: up to where events are before @until. */
-static uint32_t events_until(const struct ap_batch *b, const struct ap_event *events, uint32_t from,
-			     uint32_t n, uint64_t lap, uint64_t until)
-{
-	uint64_t before = b->last;
-	uint32_t i = from;
-	for (; i < n && (events[i].word & AP_EVENT_LAP_MASK) == lap; i++) {
-		const uint64_t time = ap_event_time(events[i].time, before);
-		before = time > before ? time : before;
-		if (before >= until)
-			break;
-	}
-	return i;
-}
-
-/* fold_run() where recording was stopped and started: up to the next of these. */
-static AP_COLD uint32_t fold_part(struct ap_batch *b, const struct ap_event *events, uint32_t from,
-				  uint32_t *end, uint64_t lap, uint64_t position)
-{
-	struct ap_pause pause;
-	if (!ap_pause_after(b->c->header, b->last, &pause))
-		return fold_run(b, events, from, *end, lap, position);
-	const uint32_t before = events_until(b, events, from, *end, lap, pause.stop);
-	if (before > from || (events[from].word & AP_EVENT_LAP_MASK) != lap) {
-		*end = before > from ? before : *end;
-		return fold_run(b, events, from, *end, lap, position);
-	}
-	stop_at(b, pause.stop);
-	const uint32_t after = events_until(b, events, from, *end, lap, pause.start);
-	if (after == from)
-		b->thread->last_ticks = b->last = pause.start;
-	*end = after;
-	return skip_run(b, events, from, after, lap, position);
+	return AP_UNLIKELY(b->thread->window) ? ap_thin_run(b, events, from, n, lap, position)
+					      : exact_run(b, events, from, n, lap, position);
 }
 
 static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread,
@@ -546,8 +423,9 @@ static bool fold_chunk(struct ap_batch *b, ap_ref ref, enum ap_tear tear, uint32
 	uint32_t i = from, torn = 0;
 	while (i < n) {
 		uint32_t end = meanings_change(b) ? end_of_meaning(b, events, i, n) : n;
-		i = AP_UNLIKELY(b->c->header->pauses_n) ? fold_part(b, events, i, &end, lap, base)
-							: fold_run(b, events, i, end, lap, base);
+		i = AP_UNLIKELY(b->c->header->pauses_n)
+			    ? ap_pause_run(b, events, i, &end, lap, base)
+			    : ap_batch_run(b, events, i, end, lap, base);
 		if (i == end && end < n)
 			continue;
 		if (i >= n || tear == AP_TEAR_NONE ||
@@ -572,12 +450,14 @@ static void begin(struct ap_batch *b, struct ap_control *c, struct ap_shard *sha
 	b->shard = shard;
 	b->thread = thread;
 	b->cache = ap_at(c, shard->cache);
+	b->gates = thread->gates ? ap_at(c, (ap_ref)thread->gates) : NULL;
 	b->depth = AP_FOLD_DEPTH(thread->fold);
 	b->gap_slot = AP_FOLD_GAP(thread->fold);
 	ap_batch_attach(b, thread->fiber[b->gap_slot]);
 	b->gap = thread->gap_ticks[b->gap_slot];
 	b->last = thread->last_ticks;
 	b->edge = c->header->edge_ticks[0];
+	b->stretch = ap_window_stretch(c->header->ticks_per_s);
 	b->node = ap_batch_node_below(b, ap_batch_timed(b));
 }
 
@@ -651,7 +531,7 @@ void ap_fold_close_all(struct ap_control *c, struct ap_shard *shard, struct ap_t
 	const uint64_t end = end_ticks > b.last ? end_ticks : b.last;
 	struct ap_pause pause;
 	if (ap_pause_after(c->header, b.last, &pause) && pause.stop <= end)
-		stop_at(&b, pause.stop);
+		ap_pause_stop_at(&b, pause.stop);
 	ap_batch_drop(&b, 0, end - b.gap);
 	ap_batch_switch(&b, 0, end, AP_FOLD_POSITION(thread->fold));
 	ap_batch_drop(&b, 0, end - b.gap);

@@ -9,27 +9,32 @@
 #define COPIES 4u /* threads that fork at one time; further ones' children begin with "(forked)" */
 #define COPIED_FRAMES 512u
 
+struct copied_frame {
+	uint64_t word;
+	uint16_t stack;
+	uint16_t flags;
+};
+
 struct frames_copy {
 	uint32_t busy;
 	uint32_t depth;
 	struct ap_altstack alternate;
-	struct {
-		uint64_t word;
-		uint16_t stack;
-		uint16_t flags;
-	} frames[COPIED_FRAMES];
+	struct copied_frame frames[COPIED_FRAMES];
 };
 static struct frames_copy copies[COPIES];
 __thread uint32_t ap_fork_ready;
 static bool prepared; /* in a child until its first event: its fork was prepared */
 
-/* Is every event folded? Only then are the frames those of this moment. */
-static bool settled(const struct ap_control *c, const struct ap_thread *thread)
+/* In a thread with gates a call is not always below the one that made it: what made it is the frame before. */
+static void copy_frame(struct frames_copy *copy, const struct ap_frame *frame, bool thin)
 {
-	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
-	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
-	const uint32_t done = ap_chunk_done(thread, chunk);
-	return thread->first_chunk == thread->last_chunk && (done >= used || done >= chunk->slots);
+	const uint64_t before = copy->depth ? copy->frames[copy->depth - 1].word : 0;
+	const bool same = copy->depth && !((before ^ frame->word) & AP_EVENT_FUNCTION_MASK);
+	const bool inner = thin ? same : frame->flags & AP_FRAME_INNER;
+	struct copied_frame *to = &copy->frames[copy->depth++];
+	to->word = frame->word;
+	to->stack = frame->stack;
+	to->flags = inner ? AP_FRAME_INNER : 0;
 }
 
 static void copy_frames(const struct ap_control *c, const struct ap_thread *thread,
@@ -42,12 +47,10 @@ static void copy_frames(const struct ap_control *c, const struct ap_thread *thre
 	uint32_t depth = AP_FOLD_DEPTH(thread->fold);
 	depth = depth < most ? depth : most;
 	copy->alternate = (struct ap_altstack){thread->alternate_start, thread->alternate_units};
-	copy->depth = depth < COPIED_FRAMES ? depth : COPIED_FRAMES;
-	for (uint32_t i = 0; i < copy->depth; i++) {
-		copy->frames[i].word = frames[i].word;
-		copy->frames[i].stack = frames[i].stack;
-		copy->frames[i].flags = frames[i].flags;
-	}
+	copy->depth = 0;
+	for (uint32_t i = 0; i < depth && copy->depth < COPIED_FRAMES; i++)
+		if (!(frames[i].flags & AP_FRAME_PART))
+			copy_frame(copy, &frames[i], thread->window);
 }
 
 void ap_fork_prepare(void)
@@ -58,7 +61,7 @@ void ap_fork_prepare(void)
 		ap_pause_look(c, start);
 	ap_flush_patiently();
 	const struct ap_thread *thread = ap_self->thread;
-	if (!thread || !settled(c, thread))
+	if (!thread || !ap_thread_settled(c, thread))
 		return; /* a child that recorded nothing passes on what it got */
 	ap_fork_ready = 0;
 	for (uint32_t i = 0; i < COPIES && !ap_fork_ready; i++) {

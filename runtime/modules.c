@@ -316,6 +316,7 @@ void ap_modules_after_unload(struct ap_control *c)
 	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_RELAXED) % AP_UNLOADS;
 	__atomic_store_n(&c->unloads[at], last, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
+	ap_gates_off(); /* a gate knows its function by the address */
 }
 
 uint32_t ap_modules_unloads_since(const struct ap_control *c, uint64_t ticks)

@@ -258,12 +258,16 @@ static void slow_body(void *argument)
 		return;
 	want_attendant(s->c);
 	const bool open = ctl->end ? ctl->thread->cursor < ctl->end : reopen(s->c, ctl);
+	if (!open)
+		ap_gate_before_fold(s->c, ctl);
 	if (!open && !make_room(s->c, ctl, s->shard)) {
 		count_drop(s->c, AP_DROP_NO_MEMORY);
 		return;
 	}
 	if (!ctl->end)
 		return; /* frozen */
+	if (s->shard && ap_thread_settled(s->c, ctl->thread))
+		ap_gate_after_fold(s->c, s->shard, ctl);
 	store_with_gap(ctl, s);
 	read_clocks(
 		s->c,
@@ -348,6 +352,7 @@ static void bury_body(void *argument)
 	struct gone *g = argument;
 	ap_fold(g->c, g->shard, g->thread, AP_TEAR_ALL);
 	ap_fold_close_all(g->c, g->shard, g->thread, 0);
+	ap_gates_spill(g->c, g->shard, g->thread);
 }
 
 /* Fold what a thread left that ended without our notice, and free its memory. Return: was there one? */
@@ -456,8 +461,10 @@ static void flush_body(void *argument)
 	struct slow *s = argument;
 	struct ap_thread *thread = ap_self->thread;
 	ap_fold(s->c, s->shard, thread, s->word ? AP_TEAR_ALL : AP_TEAR_NONE);
-	if (s->word)
+	if (s->word) {
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
+		ap_gates_spill(s->c, s->shard, thread);
+	}
 }
 
 static bool flush(bool last, bool waited)

@@ -43,6 +43,13 @@ struct ap_ctl {
 	uint64_t last_full_ticks; /* when the chunk was last full: the rate decides its growth */
 	uint64_t cpu_read_ticks;
 	uint64_t cpu_start_ns;
+
+	/* Of demoted functions, see gate.c: */
+	struct ap_gate *gates;	      /* AP_GATES; NULL: none is closed, or a window is under way */
+	int32_t skip;		      /* demoted calls until a window begins, or until it is over */
+	uint32_t window;	      /* group of the one that is under way; 0: none */
+	struct ap_gates *gates_all;   /* NULL: never had any */
+	struct ap_governor *governor; /* NULL: not yet */
 };
 
 /**
@@ -126,6 +133,7 @@ struct ap_settings {
 	char ignored[2048];		    /* "key: why" lines */
 	char filter[AP_FILTER_LISTS][1024]; /* by enum ap_filter_list: patterns, comma separated */
 	uint32_t filter_depth;
+	uint32_t overhead_pct;	 /* the budget; 0: none, everything is recorded */
 	bool start_off;		 /* recording begins by command */
 	uint64_t start_delay_ns; /* or after this time; 0: at once */
 };
@@ -136,6 +144,7 @@ struct ap_hook_cost {
 	uint64_t empty; /* the same of hooks that do nothing */
 	uint64_t inside,
 		outside; /* between its two stamps, and before and after them: of functions that do something */
+	uint64_t gate;	/* of hooks that count only, above the empty ones */
 	uint64_t error; /* of inside: by so much it differs from one kind of code to another */
 };
 
@@ -144,6 +153,7 @@ enum ap_way {
 	AP_WAY_NONE = 0, /* nobody has asked for the start yet */
 	AP_WAY_ASK = 1,	 /* first ask whether to record, and which clock */
 	AP_WAY_PLAIN = 2,
+	AP_WAY_GATED = 3, /* some thread has gates */
 };
 
 /** The runtime, in one place. */
@@ -161,6 +171,7 @@ struct ap_runtime {
 	int (*vdso_gettime)(int clock, struct timespec *ret);
 	bool off;		/* inert, also after a fork: ap_switch_off() */
 	bool stopped;		/* recording pauses, as far as slow paths have seen */
+	bool gated;		/* some thread has, or had, gates */
 	uint64_t stopped_until; /* ticks */
 	bool dir_checked;	/* the directory is ours alone: a log may be written there */
 	uint32_t key;		/* pthread key + 1 of the thread-end destructor */
@@ -262,6 +273,8 @@ void ap_space_note(struct ap_control *c, const char *line);
 bool ap_tables_init(struct ap_control *c);
 struct ap_function *ap_function_at(const struct ap_control *c, uint32_t id);
 struct ap_node *ap_node_at(const struct ap_control *c, uint32_t id);
+/** ap_function_id() - the id of the function at @address, made when it is new. */
+uint32_t ap_function_id(struct ap_control *c, uint64_t address, uint64_t ticks);
 /** ap_node_child() - the node of the function at @address called from @parent, made when it is new. */
 uint32_t ap_node_child(struct ap_control *c, uint32_t parent, uint64_t address, uint64_t ticks);
 
@@ -298,6 +311,24 @@ void ap_pause_start(struct ap_control *c);
 void ap_pause_look(const struct ap_control *c, uint64_t now);
 /** ap_pause_holds() - is nothing to be recorded at @now? Hooks. */
 bool ap_pause_holds(uint64_t now);
+
+/* gate.c */
+/** ap_gate_turn() - a window begins, or is over. Signal-safe. */
+void ap_gate_turn(struct ap_ctl *ctl) AP_COLD;
+/** ap_gate_before_fold(), ap_gate_after_fold() - in the slow path of a thread: see which functions its events are of; when
+ * all are folded, demote and promote by what the hooks cost. */
+void ap_gate_before_fold(struct ap_control *c, struct ap_ctl *ctl);
+void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl);
+/** ap_gate_of() - the gate of the function at @address, open or closed. Return: NULL when it never had one. */
+static inline struct ap_gate *ap_gate_of(struct ap_gates *gates, uint64_t address)
+{
+	const uint32_t i = ap_gate_find(gates->gate, address);
+	return i < AP_GATES ? &gates->gate[i] : NULL;
+}
+/** ap_gates_off() - from now on hooks record all calls, whatever is demoted; the governor opens the gates when it can. */
+void ap_gates_off(void);
+/** ap_gates_spill() - the thread is over: its counts to the shard. */
+void ap_gates_spill(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread);
 
 /* pattern.c */
 /** ap_patterns_match() - which patterns of a comma-separated list are @name? Return: bit i: the i-th of the first 64. */
@@ -337,8 +368,8 @@ struct ap_node_stat *ap_shard_node_stat(struct ap_control *c, struct ap_shard *s
 					uint32_t node);
 struct ap_function_stat *ap_shard_function_stat(struct ap_control *c, struct ap_shard *shard,
 						uint32_t function);
-/** ap_shard_bucket() - make the row for bucket @j of the directory at @dir and count one. */
-void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j);
+/** ap_shard_count() - make the row for bucket @j of the directory at @dir and count @n. */
+void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j, uint64_t n);
 bool ap_shard_self_wanted(struct ap_control *c);
 
 /* fold.c */
@@ -381,6 +412,8 @@ void ap_thread_release(struct ap_control *c, struct ap_ctl *ctl);
  * ap_thread_bury() - all is folded and closed: its record and memory are for others. */
 struct ap_ctl *ap_thread_claim_gone(struct ap_control *c, struct ap_thread **ret_thread);
 void ap_thread_bury(struct ap_control *c, struct ap_thread *thread);
+/** ap_thread_settled() - is every event folded? Only then are the open frames those of this moment. */
+bool ap_thread_settled(const struct ap_control *c, const struct ap_thread *thread);
 void ap_thread_key_init(void);
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread);
@@ -441,6 +474,8 @@ void ap_end_abort(void);
  * @begin: false when it did not come to that: recording goes on. Return: was it this process that recorded? */
 bool ap_confine(bool begin);
 void ap_usage_update(struct ap_control *c);
+/** ap_hook_ticks_x1000() - what a recorded call costs now. */
+uint64_t ap_hook_ticks_x1000(const struct ap_spool_header *h);
 
 /* attendant.c */
 bool ap_attendant_start(struct ap_control *c);

@@ -172,8 +172,8 @@ static ap_ref make_row(struct ap_control *c)
 	return row ? row | AP_HIST_COARSE : 0;
 }
 
-/** ap_shard_count() - count one in bucket @j; rows and the directory itself are made at first use. */
-void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j)
+/** ap_shard_count() - count @n in bucket @j; rows and the directory itself are made at first use. */
+void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j, uint64_t n)
 {
 	if (!*dir)
 		*dir = ap_space_alloc(c, sizeof(struct ap_hist_dir));
@@ -190,7 +190,7 @@ void ap_shard_count(struct ap_control *c, ap_ref *dir, uint32_t j)
 	}
 	uint64_t *counts = ap_at(c, *row & ~AP_HIST_COARSE);
 	const uint32_t k = j % AP_HIST_ROW_BUCKETS;
-	counts[*row & AP_HIST_COARSE ? k / 4 : k]++;
+	counts[*row & AP_HIST_COARSE ? k / 4 : k] += n;
 }
 
 /** ap_shard_self_wanted() - are histograms of self time still affordable? */

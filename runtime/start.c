@@ -175,6 +175,8 @@ static void write_identity(struct ap_control *c)
 	h->hook_inside_x1000 = ap_runtime.hook_cost.inside;
 	h->hook_outside_x1000 = ap_runtime.hook_cost.outside;
 	h->hook_error_x1000 = ap_runtime.hook_cost.error;
+	h->budget_pct = ap_runtime.settings.overhead_pct;
+	h->hook_gate_x1000 = ap_runtime.hook_cost.gate;
 	h->hook_empty_x1000 = ap_runtime.hook_cost.empty;
 	h->deadline_ns = ap_runtime.settings.deadline_ns;
 	h->report_wanted = ap_runtime.settings.report;

@@ -187,6 +187,18 @@ static uint32_t function_of(struct ap_control *c, const struct lookup *node)
 	return id ? id : AP_ID_OTHER;
 }
 
+uint32_t ap_function_id(struct ap_control *c, uint64_t address, uint64_t ticks)
+{
+	const bool by_module = __atomic_load_n(&c->cache_epoch, __ATOMIC_ACQUIRE) != 0;
+	const struct lookup l = {
+		.address = address,
+		.ticks = ticks,
+		.by_module = by_module,
+		.module = by_module ? ap_module_of(c, address, ticks) : 0,
+	};
+	return function_of(c, &l);
+}
+
 static bool same_node(const struct ap_control *c, uint32_t id, const struct lookup *l)
 {
 	const struct ap_node *node = ap_node_at(c, id);

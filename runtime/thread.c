@@ -160,11 +160,13 @@ static void retire(struct ap_control *c, struct ap_thread *thread, uint32_t id)
 {
 	struct ap_spool_header *h = c->header;
 	const uint64_t other = ~h->retiring & 1;
+	const uint64_t gates = thread->gates; /* cleared: for the next one */
 	h->retired[other] = sum_with(ap_retired_sums(h), thread);
 	__atomic_store_n(&h->retiring, ((uint64_t)id + 1) << 1 | other, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (size_t k = 0; k < sizeof(*thread) / 8; k++)
 		((uint64_t *)thread)[k] = 0;
+	thread->gates = gates;
 	__atomic_store_n(&h->retiring, other, __ATOMIC_RELEASE);
 }
 
@@ -232,6 +234,14 @@ static struct ap_thread *new_record(struct ap_control *c, uint32_t *ret_id)
 					      __ATOMIC_ACQUIRE));
 	*ret_id = id;
 	return ap_thread_at(c, id);
+}
+
+bool ap_thread_settled(const struct ap_control *c, const struct ap_thread *thread)
+{
+	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
+	const uint64_t used = (thread->cursor - (uint64_t)(chunk + 1)) / sizeof(struct ap_event);
+	const uint32_t done = ap_chunk_done(thread, chunk);
+	return thread->first_chunk == thread->last_chunk && (done >= used || done >= chunk->slots);
 }
 
 static void leave(void *value)

@@ -38,8 +38,9 @@ enum ap_special {
 	AP_SPECIAL_UNWIND =
 		2, /* value: stack pointer >> 4 reached by longjmp; frames below it are gone */
 	AP_SPECIAL_ALTSTACK = 4, /* value: AP_ALTSTACK_VALUE: where handlers will run from now on */
-	AP_SPECIAL_CATCH = 3, /* value: stack pointer >> 4 of the frame that caught an exception */
-	AP_SPECIAL_FIBER = 5, /* value: fiber id: the thread goes on on this stack; 0 its own */
+	AP_SPECIAL_CATCH = 3,  /* value: stack pointer >> 4 of the frame that caught an exception */
+	AP_SPECIAL_WINDOW = 7, /* value: the group of the window that begins; 0: it is over */
+	AP_SPECIAL_FIBER = 5,  /* value: fiber id: the thread goes on on this stack; 0 its own */
 	AP_SPECIAL_FIBER_END = 6, /* value: fiber id: what is open there will not go on */
 };
 
@@ -108,6 +109,13 @@ static inline enum ap_special ap_special_subject(uint64_t word)
 static inline uint64_t ap_special_value(uint64_t word)
 {
 	return (word & AP_EVENT_FUNCTION_MASK) >> 8;
+}
+
+/** ap_event_is_gap() - is what lies between this event and the one before the profiler's own time? */
+static inline bool ap_event_is_gap(uint64_t word)
+{
+	return ap_event_kind(word) == AP_EVENT_SPECIAL &&
+	       ap_special_subject(word) == AP_SPECIAL_GAP;
 }
 
 /** ap_special_make_word() - too long a gap is cut; of a stack pointer, all 64 bits of which do not fit, the

@@ -18,10 +18,11 @@
 #ifndef AP_SPOOL_LAYOUT_H
 #define AP_SPOOL_LAYOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 6u
+#define AP_SPOOL_VERSION 7u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -299,6 +300,8 @@ struct ap_spool_header {
 	uint64_t
 		hook_error_x1000; /* of the first: by so much it differs from one kind of code to another */
 	uint64_t
+		hook_gate_x1000; /* what hooks of a call take that only count it, above those that do nothing */
+	uint64_t
 		hook_empty_x1000; /* what hooks that do nothing would take: the price of the instrumentation */
 
 	/* Filters; all zero: none. Names by enum ap_filter_list. */
@@ -311,7 +314,7 @@ struct ap_spool_header {
 	 * it from outside: first the pause, then how many there are. */
 	struct ap_pause pauses[AP_PAUSES];
 	uint32_t pauses_n;
-	uint32_t pauses_reserved;
+	uint32_t budget_pct; /* option overhead=; 0: none, everything is recorded */
 };
 
 /* What the patterns of a list are names of. */
@@ -355,7 +358,19 @@ struct ap_node {
 /* Part of the address of a node that a forked child took over with an open frame: calls of its own have nodes
  * of their own, and such a node makes nobody recursive. */
 #define AP_NODE_INHERITED (1ull << 62)
-#define AP_NODE_ADDRESS_MASK ((1ull << 62) - 1)
+/* The same function again, as one that runs while calls of others are only counted; below a node of that function: its own
+ * time since then. */
+#define AP_NODE_THIN (1ull << 61)
+/* In windows: of which group of them, from 1. Such a node and all below it are a sample. */
+#define AP_NODE_GROUP_SHIFT 58
+#define AP_NODE_GROUP(group) ((uint64_t)(group) << AP_NODE_GROUP_SHIFT)
+#define AP_NODE_GROUP_OF(address) ((uint32_t)((address) >> AP_NODE_GROUP_SHIFT) & 7u)
+#define AP_WINDOW_GROUPS 7u
+/* Together with AP_NODE_THIN: which set of demoted functions that was. */
+#define AP_NODE_EPOCH_SHIFT 53
+#define AP_NODE_EPOCH(epoch) ((uint64_t)(epoch) << AP_NODE_EPOCH_SHIFT)
+#define AP_NODE_EPOCH_OF(address) ((uint32_t)((address) >> AP_NODE_EPOCH_SHIFT) & 31u)
+#define AP_NODE_ADDRESS_MASK ((1ull << AP_NODE_EPOCH_SHIFT) - 1)
 
 enum ap_node_flags {
 	AP_NODE_RECURSIVE =
@@ -409,7 +424,11 @@ enum ap_thread_state {
 struct ap_thread {
 	uint64_t cursor;   /* address of the next free slot; beyond the chunk when it is full */
 	uint64_t own_left; /* time at which it left its own stack for a fiber's, see own_depth */
-	uint64_t cursor_line[6];
+	uint64_t gates;	   /* ap_ref of struct ap_gates; 0: the thread never had any */
+	uint32_t
+		window; /* of what was folded: AP_WINDOW_THIN, the group of the window, the epoch; 0: no gates */
+	uint32_t reserved;
+	uint64_t cursor_line[4];
 
 	uint32_t state; /* enum ap_thread_state */
 	uint32_t tid;
@@ -468,6 +487,12 @@ enum ap_fiber_state {
 	AP_FIBER_KEYED = 3, /* named by the program */
 };
 
+#define AP_WINDOW_THIN 8u
+#define AP_WINDOW_GROUP(window) ((window)&7u)
+#define AP_WINDOW_EPOCH(window) ((window) >> 8 & 31u)
+#define AP_WINDOW(epoch, group) ((epoch) << 8 | AP_WINDOW_THIN | (group))
+#define AP_WINDOW_EPOCHS 32u
+
 /* A thread that came to a fiber whose calls another thread has not folded yet: it knows none of them, and what it
  * calls is counted, not timed. */
 #define AP_FIBER_LOST UINT32_MAX
@@ -496,7 +521,93 @@ enum ap_frame_flags {
 	AP_FRAME_INNER = 1u << 0, /* direct recursion: an outer frame of the same node is open */
 	AP_FRAME_INHERITED =
 		1u << 1, /* opened by the parent process before a fork: no call of ours */
+	/* In a thread with gates: */
+	AP_FRAME_THIN = 1u << 2,    /* its node, or one below, is of the time since then */
+	AP_FRAME_PART = 1u << 3,    /* no call: more time of the one under it */
+	AP_FRAME_SAMPLE = 1u << 4,  /* of a window */
+	AP_FRAME_DEMOTED = 1u << 5, /* open since before its function was demoted */
 };
+/* Those that change what the end of a call means. */
+#define AP_FRAME_RARE (AP_FRAME_INHERITED | AP_FRAME_PART | AP_FRAME_SAMPLE)
+#define AP_FRAME_GROUP_SHIFT 8 /* of a frame of a window: which one */
+#define AP_FRAME_GROUP(flags) ((uint32_t)(flags) >> AP_FRAME_GROUP_SHIFT & 7u)
+#define AP_FRAME_GROUP_MASK (7u << AP_FRAME_GROUP_SHIFT)
+#define AP_FRAME_EPOCH_SHIFT 11 /* of a frame that is THIN */
+#define AP_FRAME_EPOCH(flags) ((uint32_t)(flags) >> AP_FRAME_EPOCH_SHIFT & 31u)
+
+/** ap_frame_is_of() - does the frame's node, or one below, belong to this epoch of thin time? */
+static inline bool ap_frame_is_of(uint32_t flags, uint32_t epoch)
+{
+	return flags & AP_FRAME_THIN && AP_FRAME_EPOCH(flags) == epoch;
+}
+
+/** ap_frame_is_stale() - does a frame that is the innermost end here: of another window or epoch, or one whose exit is hidden? */
+static inline bool ap_frame_is_stale(uint32_t flags, uint32_t group, uint32_t epoch)
+{
+	if (flags & AP_FRAME_SAMPLE)
+		return AP_FRAME_GROUP(flags) != group;
+	if (flags & AP_FRAME_DEMOTED && group == 0)
+		return true;
+	return flags & AP_FRAME_PART && !ap_frame_is_of(flags, epoch);
+}
+
+/** ap_window_stretch() - the least time between two events of a window, in ticks, that is kept apart from the call it met:
+ * 10 us. It may be an interruption, and one in a window would stand for many. */
+static inline uint64_t ap_window_stretch(uint64_t ticks_per_s)
+{
+	return ticks_per_s / 100000;
+}
+
+/** A gate counts calls of a demoted function in one thread. */
+struct ap_gate {
+	uint64_t
+		function; /* as hooks get it; 0 free. With AP_GATE_OPEN its calls are recorded again, with AP_GATE_KEEPS some */
+	uint64_t calls;	  /* those that were not recorded */
+	uint32_t id;	  /* of the function */
+	uint32_t
+		kept; /* which: stack pointer >> 4 of a call that is open for long: that one, and those above it */
+	uint64_t reserved;
+};
+#define AP_GATE_OPEN (1ull << 63)
+#define AP_GATE_KEEPS (1ull << 62)
+#define AP_GATE_ADDRESS(function) ((function) & ~(AP_GATE_OPEN | AP_GATE_KEEPS))
+#define AP_GATES 1024u
+#define AP_GATES_NEAR 4u
+
+/** The gates of a thread. A function's is at one of AP_GATES_NEAR places from ap_gate_index(). */
+struct ap_gates {
+	uint32_t weight_log2; /* one call in 2^this is in a window */
+	uint32_t reserved;
+	uint64_t reserved_too[7];
+	struct ap_gate gate[AP_GATES];
+};
+
+/** ap_gate_hides() - is the call whose hook has this stack pointer, >> 4 and 19 bits of it, only counted? A rule that enter and
+ * exit follow alike, whatever happens between them. */
+static inline bool ap_gate_hides(const struct ap_gate *gate, uint32_t stack)
+{
+	if (gate->function & (AP_GATE_OPEN | AP_GATE_KEEPS))
+		return !(gate->function & AP_GATE_OPEN) &&
+		       ((stack - gate->kept) & 0x7ffffu) >= 0x40000u;
+	return true;
+}
+
+/** ap_gate_index() - where the gate of the function at @address is, or in the places after it: AP_GATES_NEAR places for 64 bytes
+ * of code. */
+static inline uint32_t ap_gate_index(uint64_t address)
+{
+	return (uint32_t)(address >> 4) & (AP_GATES - AP_GATES_NEAR);
+}
+
+/** ap_gate_find() - the gate of the function at @address, open or closed. Return: its place; AP_GATES: none. */
+static inline uint32_t ap_gate_find(const struct ap_gate *gates, uint64_t address)
+{
+	const uint32_t i = ap_gate_index(address);
+	for (uint32_t k = 0; k < AP_GATES_NEAR; k++)
+		if (AP_GATE_ADDRESS(gates[i + k].function) == address)
+			return i + k;
+	return AP_GATES;
+}
 
 /** A ring segment: this header, then `slots` events. */
 struct ap_chunk {
@@ -516,14 +627,15 @@ struct ap_chunk {
 
 /** Counters of one node in one shard. Line 0: calls without calls of their own; line 1: all others. */
 struct ap_node_stat {
-	uint64_t leaf_calls;
+	uint64_t
+		leaf_calls; /* of a node of windows: stretches (ap_window_stretch()), which are no calls */
 	uint64_t leaf_ticks;	  /* sum; self and total are the same */
 	uint64_t leaf_squares[2]; /* u128, low word first; ticks^2 */
 	uint64_t leaf_min;	  /* valid when leaf_calls > 0 */
 	uint64_t leaf_max;
 	ap_ref leaf_rows; /* struct ap_hist_dir: shared by all nodes of the function in this shard */
 	ap_ref function_stat; /* struct ap_function_stat of the node's function in this shard */
-	uint64_t leaf_reserved;
+	uint64_t cut;	      /* calls whose end was not recorded: neither timed nor in `calls` */
 
 	uint64_t calls;	      /* frames closed; leaf calls not among them */
 	uint64_t total_ticks; /* of all these calls */
@@ -544,8 +656,8 @@ struct ap_function_stat {
 	uint64_t slow; /* all calls with edge_ticks[0] <= total < edge_ticks[1] */
 	uint64_t very_slow;
 	uint64_t critical;
-	uint64_t beyond; /* calls beyond AP_MAX_FRAMES */
-	uint64_t unmatched_exits;
+	uint64_t beyond;  /* calls beyond AP_MAX_FRAMES */
+	uint64_t counted; /* by gates of threads that have ended */
 	uint64_t reserved;
 };
 
@@ -570,7 +682,8 @@ struct ap_shard {
 	uint32_t thread;	     /* thread id + 1 whose events are being folded; 0 none */
 	uint32_t cache_epoch;	     /* runtime's own: unloads that the cache knows of */
 	uint64_t while_stopped;	     /* folded events that count for nothing: see spool/pause.h */
-	uint32_t reserved[4];
+	uint64_t at_gates;	     /* folded exits of calls that were only counted */
+	uint32_t reserved[2];
 };
 
 _Static_assert(sizeof(struct ap_spool_header) <= 4096, "the header is the first page");
@@ -585,5 +698,6 @@ _Static_assert(sizeof(struct ap_node_stat) == 128, "format");
 _Static_assert(sizeof(struct ap_function_stat) == 64, "format");
 _Static_assert(sizeof(struct ap_hist_dir) == 256, "format");
 _Static_assert(sizeof(struct ap_shard) == 64, "format");
+_Static_assert(sizeof(struct ap_gate) == 32, "format");
 
 #endif

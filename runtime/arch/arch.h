@@ -2,6 +2,7 @@
 /* runtime/arch/arch.h - the one ladder: every architecture gives the same names.
  *
  *  ap_arch_ticks()          time stamp, unordered
+ *  ap_arch_count(counter)   one more, in one step as far as handlers of this thread can tell
  *  ap_arch_event_time(sp)   the same as an event has it: ap_event_make_time(ap_arch_ticks(), sp)
  *  ap_arch_reserve(p)       *p += 16, returns the old value: one instruction, so that a handler on the same
  *                           thread sees it done or not begun; not atomic between threads

@@ -89,7 +89,7 @@ def reload():
 
 @ap.case("the same when another thread's calls are folded only when both are gone")
 def reload_late():
-    reload_with("thread")
+    reload_with("1", "thread")
 
 
 @ap.case("the default name has the program and the pid")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* reload FIRST SECOND [THREAD] - load, call, unload: the first library, then the second, then the first again. With a
- * third argument another thread makes the calls, and does not get to fold them before the code is gone. */
+/* reload FIRST SECOND [FACTOR [THREAD]] - load, call, unload: the first library, then the second, then the first again. With a
+ * fourth argument another thread makes the calls, and does not get to fold them before the code is gone. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -54,26 +54,27 @@ static void *use(const char *path, const char *name, int n, void (*how)(void))
 
 int main(int argc, char **argv)
 {
-	void (*const how)(void) = argc > 3 ? have_called : call;
+	void (*const how)(void) = argc > 4 ? have_called : call;
+	const int factor = argc > 3 ? atoi(argv[3]) : 1;
 	pthread_t thread;
 	if (argc < 3)
 		return 2;
-	if (argc > 3) {
+	if (argc > 4) {
 		pthread_barrier_init(&given, NULL, 2);
 		pthread_barrier_init(&done, NULL, 2);
 		pthread_create(&thread, NULL, caller, NULL);
 	}
-	void *first = use(argv[1], "alpha", 1000, how);
-	void *second = use(argv[2], "bravo", 2000, how);
-	void *again = use(argv[1], "alpha", 4000, how);
+	void *first = use(argv[1], "alpha", 1000 * factor, how);
+	void *second = use(argv[2], "bravo", 2000 * factor, how);
+	void *again = use(argv[1], "alpha", 4000 * factor, how);
 	printf("same address: %d %d\n", first == second, first == again);
-	if (argc > 3) {
+	if (argc > 4) {
 		order.function = NULL;
 		have_called();
 		pthread_join(thread, NULL);
 	}
-	SAY_CALLS("alpha", 5000);
-	SAY_CALLS("bravo", 2000);
+	SAY_CALLS("alpha", 5000ul * (unsigned)factor);
+	SAY_CALLS("bravo", 2000ul * (unsigned)factor);
 	SAY_CALLS("use", 3);
 	return 0;
 }

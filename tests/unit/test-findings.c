@@ -426,6 +426,42 @@ START_TEST(tiny_functions_are_named_when_their_hooks_take_a_tenth_of_the_run)
 }
 END_TEST
 
+/* over_budget: of 2,400 ms of CPU time, counting took 240: 12 % of what the program would have taken without all hooks */
+
+START_TEST(a_budget_that_counting_alone_passes_is_told)
+{
+	struct ap_profile_quality *quality = &fx.profile.quality;
+
+	fx.profile.process.cpu_ns = 2400 * MS;
+	quality->hook_gate_ns = 3;
+	quality->counted_calls = 80000000;
+	quality->overhead_pct = 20;
+	assert_quiet("over_budget"); /* there is none */
+	quality->budget_pct = 12;
+	assert_quiet("over_budget");
+	quality->budget_pct = 11;
+	assert_finding("over_budget", AP_SEVERITY_INFO, 12, 11);
+	ck_assert(says("over_budget", "80.0 M calls at ~3.0 ns each; all hooks took ~20.0 %"));
+	ck_assert(says("over_budget", "overhead=21%"));
+}
+END_TEST
+
+START_TEST(of_demoted_functions_the_counting_is_what_they_cost)
+{
+	const uint32_t get = report_fixture_function(&fx, "get", "box.h", 9);
+
+	fx.profile.process.cpu_ns = 2400 * MS;
+	fx.profile.quality.hook_gate_ns = 3;
+	report_fixture_calls(&fx, get, 20000000, 23);
+	fx.functions[get].counted_calls = 12000001; /* 8 M at 24 ns, 12 M at 3 */
+	assert_quiet("tiny_functions");
+	fx.functions[get].counted_calls = 11000000;
+	assert_finding("tiny_functions", AP_SEVERITY_INFO, 10.375, 10);
+	ck_assert(
+		says("tiny_functions", "20.0 M calls at ~12.4 ns each, most of them counted only"));
+}
+END_TEST
+
 START_TEST(a_function_that_does_as_much_as_its_hooks_is_not_tiny)
 {
 	const uint32_t f = report_fixture_function(&fx, "add", "add.c", 1);
@@ -531,6 +567,8 @@ int main(void)
 	add_latency_tests(tc);
 	add_process_tests(tc);
 	tcase_add_test(tc, tiny_functions_are_named_when_their_hooks_take_a_tenth_of_the_run);
+	tcase_add_test(tc, a_budget_that_counting_alone_passes_is_told);
+	tcase_add_test(tc, of_demoted_functions_the_counting_is_what_they_cost);
 	tcase_add_test(tc, a_function_that_does_as_much_as_its_hooks_is_not_tiny);
 	tcase_add_test(tc, findings_are_sorted_critical_warning_info);
 	tcase_add_test(tc, a_place_is_file_and_line_or_module_or_nothing);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/govern.c - the budget: each thread measures what its hooks cost, and demotes or promotes functions.
+ *
+ * Every 10 ms (a span), first after 2, in its slow path: the events that it recorded and the calls that it counted, times what they cost, beside
+ * its CPU time. Above the budget those functions are demoted that a random look at its events meets most; far below it,
+ * those come back that would cost least. If every thread keeps the budget, the process does. */
+#include <time.h>
+
+#include "runtime/govern.h"
+
+#define SPAN_NS 10000000ull
+#define FIRST_SPAN_NS 2000000ull /* until then all is recorded */
+#define LOOKS 32u
+/* In percent of the budget: demotion aims below it, promotion at less than that, so that they do not take turns. */
+#define AIM_DEMOTING 70
+#define AIM_PROMOTING 50
+#define PROMOTE_BELOW 35
+#define PROMOTE_EVERY_NS 500000000ull /* each change of what is demoted begins figures of its own */
+#define LEAST_EVENTS 16384	      /* of a thread, before it is worth the memory */
+#define LONG_UNITS 687195u	      /* 10 us */
+#define REFUSED_SPANS 200u
+#define LEAST_SHARE 128 /* of all looks: rarer functions are not worth a gate */
+#define LEAST_CALLS_PER_MS                                                                         \
+	20 /* a function that is called less often lasts too long, or costs too little */
+
+/* What was looked at in one span, in ns; costs are those above hooks that do nothing. */
+struct span {
+	uint64_t cpu_ns, ns;
+	uint64_t events;
+	uint64_t recorded_ns, counted_ns;
+	uint64_t pair_x1000, gate_x1000; /* of a recorded and of a counted call, ns */
+};
+
+/* With its gates, and where those of the thread that had this record before are. */
+static struct ap_governor *make_governor(struct ap_control *c, struct ap_ctl *ctl)
+{
+	struct both {
+		struct ap_gates gates;
+		struct ap_governor governor;
+	} * both;
+	struct ap_thread *thread = ctl->thread;
+	if (!thread->gates)
+		thread->gates = ap_space_alloc(c, sizeof(struct both));
+	if (!thread->gates)
+		return NULL;
+	both = ap_at(c, (ap_ref)thread->gates);
+	for (size_t i = 0; i < sizeof(both->governor) / sizeof(uint64_t); i++)
+		((uint64_t *)&both->governor)[i] = 0;
+	both->governor.random = (ap_ticks() ^ (uint64_t)ctl->id << 48) | 1;
+	both->gates.weight_log2 = AP_WEIGHT_FIRST;
+	ctl->gates_all = &both->gates;
+	ap_gate_draw(ctl, &both->governor);
+	return &both->governor;
+}
+
+static void begin_span(struct ap_ctl *ctl, uint64_t now)
+{
+	struct ap_governor *governor = ctl->governor;
+	governor->span_ticks = now;
+	governor->span_cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	governor->span_events = ctl->thread->folded;
+	governor->hits_all = 0;
+	for (uint32_t i = 0; i < AP_HITS; i++)
+		governor->hits[i] = (struct ap_hit){0, 0};
+	for (uint32_t i = 0; i < AP_GATES; i++) {
+		const struct ap_gate *gate = &ctl->gates_all->gate[i];
+		governor->counted[i] = gate->calls;
+		governor->refused[i] -= governor->refused[i] > 0;
+	}
+}
+
+/* Of the last chunk, which is full: that is why we are here. */
+void ap_gate_before_fold(struct ap_control *c, struct ap_ctl *ctl)
+{
+	struct ap_governor *governor = ctl->governor;
+	if (!governor)
+		return;
+	const struct ap_chunk *chunk = ap_at(c, ctl->thread->last_chunk);
+	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
+	for (uint32_t i = 0; i < LOOKS; i++) {
+		governor->random =
+			governor->random * 6364136223846793005ull + 1442695040888963407ull;
+		const uint64_t word = events[(governor->random >> 33) % chunk->slots].word;
+		const enum ap_event_kind kind = ap_event_kind(word);
+		governor->hits_all++;
+		if (kind == AP_EVENT_SPECIAL)
+			continue;
+		const uint64_t address = ap_event_address(word);
+		uint32_t k = 0;
+		while (k < AP_HITS - 1 && governor->hits[k].n &&
+		       governor->hits[k].function != address)
+			k++;
+		if (governor->hits[k].n && governor->hits[k].function != address) {
+			governor->hits[k].n--; /* the last place is fought for */
+			continue;
+		}
+		governor->hits[k].function = address;
+		governor->hits[k].n++;
+	}
+}
+
+static bool is_closed(const struct ap_gate *gate)
+{
+	return gate->function && !(gate->function & AP_GATE_OPEN);
+}
+
+static uint64_t calls_in_span(const struct ap_ctl *ctl, uint32_t i)
+{
+	return ctl->gates_all->gate[i].calls - ctl->governor->counted[i];
+}
+
+static uint64_t ns_of_ticks_x1000(uint64_t ticks_x1000)
+{
+	return (uint64_t)((unsigned __int128)ticks_x1000 * 1000000000u / ap_runtime.ticks_per_s);
+}
+
+static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64_t now,
+		    struct span *w)
+{
+	const struct ap_governor *governor = ctl->governor;
+	uint64_t counted = 0;
+	for (uint32_t i = 0; i < AP_GATES; i++)
+		counted += calls_in_span(ctl, i);
+	w->ns = (uint64_t)((unsigned __int128)(now - governor->span_ticks) * 1000000000u /
+			   ap_runtime.ticks_per_s);
+	w->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - governor->span_cpu_ns;
+	w->events = ctl->thread->folded - governor->span_events;
+	w->pair_x1000 = ns_of_ticks_x1000(ap_hook_ticks_x1000(c->header));
+	w->gate_x1000 = ns_of_ticks_x1000(ap_runtime.hook_cost.gate);
+	w->recorded_ns = w->events / 2 * w->pair_x1000 / 1000;
+	w->counted_ns = counted * w->gate_x1000 / 1000;
+}
+
+/* What may be spent in a span: the budget is in percent of the CPU time without us. */
+static uint64_t budget_ns(const struct span *w, uint64_t aim_pct)
+{
+	const uint64_t cost = w->recorded_ns + w->counted_ns;
+	const uint64_t own = w->cpu_ns > cost ? w->cpu_ns - cost : w->cpu_ns / 20;
+	return own * ap_runtime.settings.overhead_pct / 100 * aim_pct / 100;
+}
+
+/* Calls and their time, in units of 2^-36 s, of a histogram in this shard: good to a quarter. */
+static void add_rows(const struct ap_control *c, ap_ref dir, unsigned __int128 *ret_units,
+		     uint64_t *ret_n)
+{
+	for (uint32_t row = 0; dir && row < AP_HIST_ROWS; row++) {
+		const ap_ref ref = ((const struct ap_hist_dir *)ap_at(c, dir))->rows[row];
+		const uint32_t n =
+			ref & AP_HIST_COARSE ? AP_HIST_ROW_BUCKETS / 4 : AP_HIST_ROW_BUCKETS;
+		const uint64_t *counts = ap_at(c, ref & ~AP_HIST_COARSE);
+		uint64_t calls = 0;
+		for (uint32_t i = 0; ref && i < n; i++)
+			calls += counts[i];
+		*ret_units += (unsigned __int128)calls * 3 << row >> 1;
+		*ret_n += calls;
+	}
+}
+
+/* Long calls are worth their hooks, whatever their number. */
+static bool takes_long(struct ap_control *c, struct ap_shard *shard, uint32_t function)
+{
+	const struct ap_function_stat *stat = ap_shard_function_stat(c, shard, function);
+	unsigned __int128 units = 0;
+	uint64_t n = 0;
+	add_rows(c, stat->leaf_rows, &units, &n);
+	add_rows(c, stat->total_rows, &units, &n);
+	return units > (unsigned __int128)n * LONG_UNITS;
+}
+
+static struct ap_hit *most_hit(struct ap_governor *governor)
+{
+	struct ap_hit *best = &governor->hits[0];
+	for (uint32_t i = 1; i < AP_HITS; i++)
+		if (governor->hits[i].n > best->n)
+			best = &governor->hits[i];
+	return best;
+}
+
+/* Behaviour changes: what takes long now is recorded again. How long calls take is asked of one gate a span. */
+static void review(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl)
+{
+	struct ap_governor *governor = ctl->governor;
+	for (uint32_t k = 0; k < AP_GATES && governor->active; k++) {
+		const uint32_t i = governor->reviewed++ % AP_GATES;
+		struct ap_gate *gate = &ctl->gates_all->gate[i];
+		if (!is_closed(gate))
+			continue;
+		if (takes_long(c, shard, gate->id)) {
+			governor->refused[i] = REFUSED_SPANS;
+			ap_gate_open(ctl, gate);
+		}
+		return;
+	}
+}
+
+static void demote(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl,
+		   const struct span *w)
+{
+	struct ap_governor *governor = ctl->governor;
+	const uint64_t aim = budget_ns(w, AIM_DEMOTING);
+	uint64_t cost = w->recorded_ns + w->counted_ns;
+	bool any = false;
+	while (cost > aim) {
+		struct ap_hit *hit = most_hit(governor);
+		const uint64_t calls = w->events / 2 * hit->n / (governor->hits_all | 1);
+		if ((uint64_t)hit->n * LEAST_SHARE < governor->hits_all ||
+		    calls * 1000000 < w->cpu_ns * LEAST_CALLS_PER_MS)
+			break;
+		const struct ap_gate *gate = ap_gate_of(ctl->gates_all, hit->function);
+		const bool refused = gate && governor->refused[gate - ctl->gates_all->gate];
+		const bool hides = gate && gate->function == hit->function; /* all of its calls */
+		if (!refused && !hides &&
+		    !takes_long(c, shard, ap_function_id(c, hit->function, ap_ticks())) &&
+		    ap_gate_close(c, ctl, hit->function)) {
+			const uint64_t saved = calls * (w->pair_x1000 - w->gate_x1000) / 1000;
+			cost -= saved < cost ? saved : cost;
+			any = true;
+		}
+		hit->n = 0;
+	}
+	/* What is left are windows, or cannot be helped: the rarer they are, the more a single one counts. */
+	if (!any && governor->active && w->recorded_ns > aim / 2 &&
+	    ctl->gates_all->weight_log2 < AP_WEIGHT_MOST)
+		ctl->gates_all->weight_log2++;
+}
+
+static void promote(struct ap_ctl *ctl, const struct span *w)
+{
+	const uint64_t aim = budget_ns(w, AIM_PROMOTING);
+	uint64_t cost = w->recorded_ns + w->counted_ns;
+	for (;;) {
+		struct ap_gate *best = NULL;
+		uint64_t least = UINT64_MAX;
+		for (uint32_t i = 0; i < AP_GATES; i++) {
+			struct ap_gate *gate = &ctl->gates_all->gate[i];
+			if (!is_closed(gate) || calls_in_span(ctl, i) >= least)
+				continue;
+			least = calls_in_span(ctl, i);
+			best = gate;
+		}
+		cost += best ? least * w->pair_x1000 / 1000 : 0;
+		if (!best || cost > aim)
+			break;
+		ap_gate_open(ctl, best);
+	}
+	if (ctl->gates_all->weight_log2 > AP_WEIGHT_LEAST)
+		ctl->gates_all->weight_log2--;
+}
+
+static void publish(struct ap_ctl *ctl)
+{
+	if (!ctl->governor->active) {
+		ctl->gates = NULL;
+		return;
+	}
+	if (ctl->governor->changed)
+		ctl->thread->window = AP_WINDOW(++ctl->governor->epochs % AP_WINDOW_EPOCHS, 0u);
+	ctl->governor->changed = false;
+	ctl->gates = ctl->gates_all->gate;
+	if (!ap_runtime.gated) {
+		ap_runtime.gated = true;
+		ap_way_choose();
+	}
+}
+
+/* Where what an address or a stack means may change, everything is recorded. */
+static bool may_govern(const struct ap_control *c)
+{
+	return !c->header->fibers && !c->header->filters && !c->unloads_n;
+}
+
+static void open_all(struct ap_ctl *ctl)
+{
+	for (uint32_t i = 0; i < AP_GATES && ctl->governor->active; i++) {
+		struct ap_gate *gate = &ctl->gates_all->gate[i];
+		if (is_closed(gate))
+			ap_gate_open(ctl, gate);
+	}
+}
+
+void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl)
+{
+	const uint64_t now = ap_ticks();
+	struct ap_governor *governor = ctl->governor;
+	if (!ap_runtime.settings.overhead_pct)
+		return;
+	if (!governor) {
+		if (ctl->thread->folded >= LEAST_EVENTS)
+			ctl->governor = governor = make_governor(c, ctl);
+		if (governor)
+			begin_span(ctl, now);
+		return;
+	}
+	const uint64_t span_ns = governor->epochs ? SPAN_NS : FIRST_SPAN_NS;
+	if (ctl->window || now - governor->span_ticks < ap_ticks_of_ns(span_ns))
+		return;
+	struct span w;
+	measure(c, ctl, now, &w);
+	const uint64_t cost = w.recorded_ns + w.counted_ns;
+	review(c, shard, ctl);
+	if (!may_govern(c))
+		open_all(ctl);
+	else if (cost > budget_ns(&w, 100))
+		demote(c, shard, ctl, &w);
+	else if (governor->active && cost < budget_ns(&w, PROMOTE_BELOW) &&
+		 now - governor->promoted_ticks > ap_ticks_of_ns(PROMOTE_EVERY_NS)) {
+		promote(ctl, &w);
+		governor->promoted_ticks = now;
+	}
+	publish(ctl);
+	begin_span(ctl, now);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/govern.h - what gates and the governor share. */
+#ifndef AP_RUNTIME_GOVERN_H
+#define AP_RUNTIME_GOVERN_H
+
+#include "runtime/runtime.h"
+
+#define AP_WINDOW_CALLS 256u
+#define AP_WEIGHT_FIRST 8u /* log2 of how many calls one in a window stands for */
+#define AP_WEIGHT_LEAST 6u
+#define AP_WEIGHT_MOST 11u
+
+#define AP_HITS 48u
+struct ap_hit {
+	uint64_t function; /* address */
+	uint32_t n;
+};
+
+/** What a thread knows of its own cost. In the spool, for its memory; the runtime's own. */
+struct ap_governor {
+	uint64_t random;
+	bool changed; /* since the last epoch began */
+	uint32_t epochs;
+	uint32_t active;  /* gates that are closed */
+	uint32_t windows; /* of recording: so many began */
+	uint32_t hits_all;
+	uint32_t reviewed;
+	uint64_t promoted_ticks; /* when that was tried last */
+	uint64_t span_ticks;	 /* since when the cost is measured, and what there was then: */
+	uint64_t span_cpu_ns;
+	uint64_t span_events;
+	uint64_t counted[AP_GATES];  /* calls of each gate */
+	uint8_t refused[AP_GATES];   /* spans until its function may be demoted again */
+	struct ap_hit hits[AP_HITS]; /* functions of events that were looked at in this span */
+};
+
+/** ap_gate_draw() - a random number of calls until the next window begins: of all, one in 2^weight is in windows. */
+void ap_gate_draw(struct ap_ctl *ctl, struct ap_governor *governor);
+/** ap_gate_close() - from now on calls of the function are counted only. All events of the thread are folded, no window is
+ * under way. Again for a closed one: which of its open calls are kept is looked up anew. Return: false: no room. */
+bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address);
+/** ap_gate_open() - its calls are recorded again. */
+void ap_gate_open(struct ap_ctl *ctl, struct ap_gate *gate);
+
+#endif

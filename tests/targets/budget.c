@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* budget MODE N - programs that call far more than a budget allows; each says how often it called what.
+ *
+ *  flat       main calls parent(), which calls leaf() twice
+ *  threads    the same in eight threads
+ *  planted    grandparent() works, and calls middle() twice, which works, and calls child() 200 times
+ *  planted8   the same in eight threads
+ *  recursive  fib()
+ *  phases     changing(): short in the first half, long in the second
+ *  periodic   alternating(): every eighth call takes twenty times as long
+ *  jumps      leaf() below a longjmp in every call of jumper()
+ *  signals    flat, interrupted by on_alarm(), which calls leaf()
+ *  kill       flat, and SIGKILL in the middle */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+static __thread volatile unsigned long sink;
+static volatile unsigned long alarms;
+static jmp_buf back;
+static volatile int armed = 1;
+
+static APART void leaf(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		sink++;
+}
+
+static APART void parent(unsigned n)
+{
+	leaf(n);
+	sink++;
+	leaf(n);
+}
+
+static UNTRACED void *flat(void *n)
+{
+	for (unsigned long i = (unsigned long)n; i > 0; i--)
+		parent(3);
+	return NULL;
+}
+
+static void say_flat(unsigned long n)
+{
+	SAY_CALLS("parent", n);
+	SAY_CALLS("leaf", 2 * n);
+}
+
+static UNTRACED void in_eight_threads(void *(*body)(void *), unsigned long n)
+{
+	pthread_t thread[8];
+	for (int i = 0; i < 8; i++)
+		pthread_create(&thread[i], NULL, body, (void *)(n / 8));
+	for (int i = 0; i < 8; i++)
+		pthread_join(thread[i], NULL);
+}
+
+static UNTRACED void spin(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		sink++;
+}
+
+static APART void child(void)
+{
+	sink++;
+}
+
+static APART void middle(void)
+{
+	spin(10000);
+	for (int i = 0; i < 200; i++)
+		child();
+}
+
+static APART void grandparent(void)
+{
+	spin(20000);
+	middle();
+	middle();
+}
+
+static UNTRACED void *planted(void *n)
+{
+	for (unsigned long i = (unsigned long)n; i > 0; i--)
+		grandparent();
+	return NULL;
+}
+
+static void say_planted(unsigned long n)
+{
+	SAY_CALLS("grandparent", n);
+	SAY_CALLS("middle", 2 * n);
+	SAY_CALLS("child", 400 * n);
+}
+
+static APART unsigned long fib(unsigned long n)
+{
+	return n < 2 ? n : fib(n - 1) + fib(n - 2);
+}
+
+static UNTRACED unsigned long fib_calls(unsigned long n)
+{
+	return n < 2 ? 1 : 1 + fib_calls(n - 1) + fib_calls(n - 2);
+}
+
+static APART void changing(unsigned n)
+{
+	leaf(n);
+}
+
+static APART void alternating(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		sink++;
+}
+
+static APART void jump(int n)
+{
+	leaf(3);
+	if (n > 0)
+		jump(n - 1);
+	else if (armed)
+		longjmp(back, 1);
+}
+
+static APART void jumper(void)
+{
+	if (setjmp(back) == 0)
+		jump(2);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+	leaf(1);
+	alarms++;
+}
+
+static UNTRACED void start_alarms(void)
+{
+	const struct itimerval every = {{0, 100}, {0, 100}};
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+static UNTRACED void stop_alarms(void)
+{
+	const struct itimerval never = {{0, 0}, {0, 0}};
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static UNTRACED void run(const char *mode, unsigned long n)
+{
+	if (strcmp(mode, "flat") == 0) {
+		flat((void *)n);
+		say_flat(n);
+	} else if (strcmp(mode, "threads") == 0) {
+		in_eight_threads(flat, n);
+		say_flat(n / 8 * 8);
+	} else if (strcmp(mode, "planted") == 0) {
+		planted((void *)n);
+		say_planted(n);
+	} else if (strcmp(mode, "planted8") == 0) {
+		in_eight_threads(planted, n);
+		say_planted(n / 8 * 8);
+	} else if (strcmp(mode, "recursive") == 0) {
+		SAY_CALLS("fib", fib_calls(n));
+		fib(n);
+	} else if (strcmp(mode, "phases") == 0) {
+		for (unsigned long i = 0; i < n; i++)
+			changing(i < n / 2 ? 20 : 200);
+		SAY_CALLS("changing", n);
+		SAY_CALLS("leaf", n);
+	} else if (strcmp(mode, "periodic") == 0) {
+		for (unsigned long i = 0; i < n; i++)
+			alternating(i % 8 ? 20 : 400);
+		SAY_CALLS("alternating", n);
+	} else if (strcmp(mode, "jumps") == 0) {
+		for (unsigned long i = 0; i < n; i++)
+			jumper();
+		SAY_CALLS("jumper", n);
+		SAY_CALLS("jump", 3 * n);
+		SAY_CALLS("leaf", 3 * n);
+	} else if (strcmp(mode, "signals") == 0) {
+		start_alarms();
+		flat((void *)n);
+		stop_alarms();
+		SAY_CALLS("parent", n);
+		SAY_CALLS("leaf", 2 * n + alarms);
+		SAY_CALLS("on_alarm", alarms);
+	} else if (strcmp(mode, "kill") == 0) {
+		flat((void *)n);
+		say_flat(n);
+		fflush(stdout);
+		kill(getpid(), SIGKILL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	run(argv[1], argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000);
+	return 0;
+}

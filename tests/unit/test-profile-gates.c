@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/unit/test-profile-gates.c - the reader's side of a budget: calls that were counted, and windows of recording. */
+#include "tests/support/profile_fixture.h"
+
+/* M calls A, which is demoted, and B, which is not. */
+#define M C
+
+static struct ap_gates *gates;
+
+static struct ap_gate *demote(uint64_t address, uint64_t calls)
+{
+	struct ap_gate *gate = &gates->gate[ap_gate_index(address)];
+
+	while (gate->function) {
+		gate++;
+	}
+	*gate = (struct ap_gate){
+		.function = address,
+		.calls = calls,
+		.id = ap_builder_function(b, address, 1),
+	};
+	return gate;
+}
+
+static void setup(void)
+{
+	ap_fixture_setup();
+	const ap_ref ref = ap_builder_alloc(b, sizeof(*gates));
+	gates = ap_builder_at(b, ref);
+	gates->weight_log2 = 3;
+	ap_builder_thread_at(b, thread)->gates = ref;
+	ap_builder_thread_at(b, thread)->window = AP_WINDOW_THIN;
+}
+
+static void window(uint32_t group, uint64_t at)
+{
+	ap_builder_special(b, thread, AP_SPECIAL_WINDOW, group, T0 + at);
+}
+
+static void call(uint64_t address, uint64_t from, uint64_t to, unsigned depth)
+{
+	ap_fixture_enter(address, from, depth);
+	ap_fixture_exit(address, to, depth);
+}
+
+/* A leaf, and demoted: what its histograms hold stands for its calls, and is not as many. */
+static void expect(uint64_t address, uint64_t calls, uint64_t self)
+{
+	const struct ap_profile_function *f = ap_fixture_function(address);
+
+	ck_assert_uint_eq(f->calls, calls);
+	ck_assert_uint_eq(f->timed_calls, calls);
+	ck_assert_uint_eq(f->self_ns, self);
+	ck_assert_uint_eq(f->total_ns, self);
+}
+
+START_TEST(time_between_windows_is_divided_as_windows_say)
+{
+	demote(A, 8);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 140, 1);
+	window(0, 200);
+	ap_fixture_exit(M, 1100, 0);
+	ap_fixture_read();
+	/* Each A stands for 4 more, and so does M's own time with them: 80 to 320 are the 1,000 between. */
+	expect(A, 10, 20 + 200);
+	ap_fixture_expect(M, 1, 1100, 80 + 800);
+	ck_assert_uint_eq(ap_fixture_function(A)->counted_calls, 8);
+	ck_assert_uint_eq(ap_fixture_function(A)->estimated_calls, 8);
+	ck_assert_uint_eq(ap_fixture_function(A)->untimed_calls, 0);
+	ck_assert_uint_eq(p->quality.counted_calls, 8);
+	ck_assert_uint_eq(p->quality.unmatched_exits, 0);
+	ck_assert_uint_eq(p->quality.unclosed_frames, 0);
+}
+END_TEST
+
+START_TEST(without_a_window_the_time_is_the_callers)
+{
+	demote(A, 8);
+	call(M, 0, 1100, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 1100);
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 8);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 0);
+	ck_assert_uint_eq(ap_fixture_function(A)->timed_calls, 0);
+	ck_assert_uint_eq(ap_fixture_function(A)->untimed_calls, 8);
+}
+END_TEST
+
+START_TEST(a_call_that_a_window_finds_under_way_shows_itself_by_its_exit)
+{
+	demote(A, 1);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	ap_fixture_exit(A, 150, 1);
+	window(0, 200);
+	ap_fixture_exit(M, 1100, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 1);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 50);
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 1050);
+	ck_assert_uint_eq(p->quality.unmatched_exits, 0);
+}
+END_TEST
+
+START_TEST(a_call_that_is_open_when_a_window_ends_is_cut)
+{
+	demote(A, 3);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	ap_fixture_enter(A, 150, 1);
+	window(0, 200);
+	ap_fixture_exit(M, 700, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 4);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns,
+			  50 + 300); /* half of the time, as in the window */
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 50 + 300);
+	ck_assert_uint_eq(ap_fixture_function(M)->total_ns, 700);
+	ck_assert_uint_eq(p->quality.unclosed_frames, 0);
+}
+END_TEST
+
+/* The gate hides A, so B is M's child; in the window the same, though A called it. */
+START_TEST(calls_that_are_not_demoted_are_exact_in_windows_and_between)
+{
+	demote(A, 3);
+	ap_fixture_enter(M, 0, 0);
+	call(B, 20, 30, 2);
+	window(1, 100);
+	ap_fixture_enter(A, 110, 1);
+	call(B, 120, 140, 2);
+	ap_fixture_exit(A, 160, 1);
+	window(0, 200);
+	ap_fixture_exit(M, 690, 0);
+	ap_fixture_read();
+	ap_fixture_expect(B, 2, 30, 30);
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 4);
+	/* Between: 580 without B. In the window A had 30 of the 80. */
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 30 + 218);
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 50 + 362);
+	ck_assert_uint_eq(ap_fixture_function(M)->total_ns, 690);
+}
+END_TEST
+
+START_TEST(a_call_that_is_kept_is_recorded_and_what_is_above_it)
+{
+	struct ap_gate *gate = demote(A, 5);
+	gate->function |= AP_GATE_KEEPS;
+	gate->kept = (uint32_t)(ap_fixture_down(1) >> 4) & 0x7ffff;
+	ap_fixture_enter(M, 0, 0);
+	ap_fixture_enter(A, 100, 1);
+	ap_fixture_exit(A, 600, 1);
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 6);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 500);
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 500);
+}
+END_TEST
+
+START_TEST(a_call_that_was_open_at_its_demotion_ends_where_it_would_hide)
+{
+	demote(A, 5);
+	ap_fixture_enter(M, 0, 0);
+	ap_fixture_enter(A, 100, 1); /* the event whose slow path demoted A: its exit is hidden */
+	call(B, 300, 400, 1);
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 6);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 0);
+	ap_fixture_expect(B, 1, 100, 100);
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 900);
+	ck_assert_uint_eq(p->quality.unclosed_frames, 0);
+}
+END_TEST
+
+/* A has 20 of 100 in one group, 40 of 100 in the other: 0.3 of what is between, with a deviation of 0.1 of half of it each
+ * way; and two groups are corrected by 2/(2-1). */
+START_TEST(groups_of_windows_that_differ_tell_the_error)
+{
+	demote(A, 4);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 140, 1);
+	window(0, 200);
+	window(2, 300);
+	call(A, 310, 330, 1);
+	call(A, 340, 360, 1);
+	window(0, 400);
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 60 + 240);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 800 * 0.5 * 0.1 * 2, 0.01);
+	ck_assert_double_eq_tol(ap_fixture_function(M)->error_ns, 800 * 0.5 * 0.1 * 2, 0.01);
+}
+END_TEST
+
+START_TEST(a_single_group_says_nothing_of_its_error)
+{
+	demote(A, 8);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 140, 1);
+	window(0, 200);
+	ap_fixture_exit(M, 1100, 0);
+	ap_fixture_read();
+	ck_assert_double_ge(ap_fixture_function(A)->error_ns, 200);
+}
+END_TEST
+
+/* Twice the calls in twice the time: how many calls there are in all is known, so nothing is uncertain. */
+START_TEST(groups_with_more_calls_are_no_error)
+{
+	demote(A, 6);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 140, 1);
+	window(0, 200);
+	window(2, 300);
+	for (unsigned i = 0; i < 4; i++) {
+		call(A, 310 + 40 * i, 320 + 40 * i, 1);
+	}
+	window(0, 500);
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 60 + 140);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 0, 0.01);
+}
+END_TEST
+
+/* 20,000 in one call of A: what is left is 10 of 100, so A has a tenth of the rest. */
+START_TEST(an_interruption_in_a_window_stands_for_nothing)
+{
+	demote(A, 8);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 20130, 1);
+	window(0, 20200);
+	ap_fixture_exit(M, 21100, 0);
+	ap_fixture_read();
+	expect(A, 10, 10 + 2100);
+	ap_fixture_expect(M, 1, 21100, 90 + 18900);
+}
+END_TEST
+
+START_TEST(a_function_that_often_takes_long_gets_its_time)
+{
+	demote(A, 5);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	for (unsigned i = 0; i < 5; i++) {
+		call(A, 110 + 20100 * i, 20110 + 20100 * i, 1);
+	}
+	window(0, 100600);
+	ap_fixture_exit(M, 201000, 0);
+	ap_fixture_read();
+	expect(A, 10, 200000);
+	ap_fixture_expect(M, 1, 201000, 1000);
+}
+END_TEST
+
+/* Neither the part of M nor the nodes of the window are there afterwards. */
+START_TEST(calls_that_are_open_in_a_window_are_listed_by_their_paths)
+{
+	demote(A, 8);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	ap_fixture_enter(A, 130, 1);
+	ap_fixture_read();
+	const struct ap_profile_thread *t = &p->threads[0];
+	ck_assert_uint_eq(t->open_n, 2);
+	for (size_t i = 0; i < t->open_n; i++) {
+		const struct ap_profile_node *node = &p->nodes[t->open[i].node];
+		ck_assert(node->used);
+		ck_assert_uint_eq(node->function, t->open[i].function);
+	}
+	ck_assert_uint_eq(p->functions[t->open[0].function].address, M);
+	ck_assert_uint_eq(p->functions[t->open[1].function].address, A);
+	ck_assert_uint_eq(p->nodes[t->open[1].node].parent, t->open[0].node);
+}
+END_TEST
+
+static uint32_t marked(uint32_t parent, uint32_t function, uint64_t mark)
+{
+	const uint32_t node = ap_builder_node(b, parent, function);
+
+	ap_builder_node_at(b, node)->address |= mark;
+	return node;
+}
+
+static void add_self(uint32_t node, uint64_t self)
+{
+	ap_builder_node_stat(b, 0, node)->self_ticks += self;
+}
+
+/* As a fold leaves it: M since before there were gates, its part since then, two windows. */
+START_TEST(what_the_program_has_folded_is_divided_and_joined)
+{
+	const uint32_t f = ap_builder_function(b, M, 1), a = demote(A, 8)->id;
+	const uint32_t m = ap_builder_node(b, AP_ID_ROOT, f);
+	const uint32_t thin = marked(m, f, AP_NODE_THIN);
+	const uint32_t part1 = marked(thin, f, AP_NODE_GROUP(1));
+	const uint32_t part2 = marked(thin, f, AP_NODE_GROUP(2));
+	const uint32_t before = ap_builder_node(b, m, a);
+
+	ap_builder_leaf(b, 0, before, 30);
+	ap_builder_call(b, 0, m, 1230, 100);
+	add_self(thin, 900);
+	add_self(part1, 80);
+	add_self(part2, 80);
+	ap_builder_call(b, 0, ap_builder_node(b, part1, a), 20, 20);
+	ap_builder_call(b, 0, ap_builder_node(b, part2, a), 20, 20);
+	ap_builder_folded(b, thread, 8, 0);
+	ap_fixture_read();
+	ap_fixture_expect(M, 1, 1230, 100 + 160 + 720);
+	expect(A, 11, 30 + 40 + 180);
+	for (size_t i = 0; i < p->nodes_n; i++) {
+		ck_assert(!p->nodes[i].used || i < AP_ID_FIRST || i == m || i == before);
+	}
+	ck_assert(p->nodes[before].estimated);
+}
+END_TEST
+
+START_TEST(gates_that_lie_outside_of_the_file_are_damage)
+{
+	ap_builder_thread_at(b, thread)->gates = 0x7fffffff;
+	call(M, 0, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 1000);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("profile-gates");
+	TCase *tests = tcase_create("gates");
+
+	tcase_add_checked_fixture(tests, setup, ap_fixture_teardown);
+	tcase_add_test(tests, time_between_windows_is_divided_as_windows_say);
+	tcase_add_test(tests, without_a_window_the_time_is_the_callers);
+	tcase_add_test(tests, a_call_that_a_window_finds_under_way_shows_itself_by_its_exit);
+	tcase_add_test(tests, a_call_that_is_open_when_a_window_ends_is_cut);
+	tcase_add_test(tests, calls_that_are_not_demoted_are_exact_in_windows_and_between);
+	tcase_add_test(tests, a_call_that_is_kept_is_recorded_and_what_is_above_it);
+	tcase_add_test(tests, a_call_that_was_open_at_its_demotion_ends_where_it_would_hide);
+	tcase_add_test(tests, groups_of_windows_that_differ_tell_the_error);
+	tcase_add_test(tests, a_single_group_says_nothing_of_its_error);
+	tcase_add_test(tests, groups_with_more_calls_are_no_error);
+	tcase_add_test(tests, an_interruption_in_a_window_stands_for_nothing);
+	tcase_add_test(tests, a_function_that_often_takes_long_gets_its_time);
+	tcase_add_test(tests, calls_that_are_open_in_a_window_are_listed_by_their_paths);
+	tcase_add_test(tests, what_the_program_has_folded_is_divided_and_joined);
+	tcase_add_test(tests, gates_that_lie_outside_of_the_file_are_damage);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
+
+int main(void)
+{
+	return ap_check_main(make_suite());
+}
