@@ -98,7 +98,7 @@ static void publish_spool(struct ap_collect *collect, const char *spool,
 	};
 
 	if (publish(collect, &what, root)) {
-		unlink(spool);
+		ap_store_unlink(spool);
 	} else {
 		(void)ap_tree_add(&collect->tree, spool, AP_TREE_FAILED, NULL);
 	}

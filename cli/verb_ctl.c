@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cli/verb_ctl.c - `autoprof ctl`: stop and start the recording of a living process, or have its report now. */
+/* cli/verb_ctl.c - `autoprof ctl`: stop, start and reset the recording of a living process, or have its report now. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/spools.h"
 #include "monitor/page.h"
+#include "monitor/reset.h"
 
 #define WAIT_STEPS 10000 /* of 0.1 ms */
 
@@ -77,6 +78,17 @@ static int snapshot(const struct target *target)
 	return ap_dump(target->entry, &how);
 }
 
+static int reset(const struct target *target)
+{
+	ap_page_sample(target->page, (pid_t)target->entry->head.pid);
+	const int r = ap_reset(target->entry->path);
+
+	if (r < 0) {
+		ap_complain("cannot reset %u: %s", target->entry->pid, strerror(-r));
+	}
+	return r;
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct target *target); /* complains. Return: 0 or negative */
@@ -84,6 +96,7 @@ static const struct command {
 	{"start", start},
 	{"stop", stop},
 	{"snapshot", snapshot},
+	{"reset", reset},
 };
 
 static const struct command *find(const char *name)
@@ -93,7 +106,7 @@ static const struct command *find(const char *name)
 			return &commands[i];
 		}
 	}
-	ap_complain("no command is called '%s'; there are start, stop and snapshot", name);
+	ap_complain("no command is called '%s'; there are start, stop, snapshot and reset", name);
 	return NULL;
 }
 
@@ -143,8 +156,8 @@ static int ctl(const struct ap_verb *verb, int argc, char **argv)
 
 const struct ap_verb ap_verb_ctl = {
 	.name = "ctl",
-	.summary = "stop or start recording in a living process, or have its report now",
-	.operands = "PID|SPOOL|DIR start|stop|snapshot",
+	.summary = "stop, start or reset recording in a living process, or have its report now",
+	.operands = "PID|SPOOL|DIR start|stop|snapshot|reset",
 	.options = options,
 	.trouble = AP_EXIT_TROUBLE,
 	.run = ctl,

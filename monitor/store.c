@@ -315,12 +315,26 @@ int ap_store_remove_run(const char *dir)
 	return rmdir(dir) < 0 ? -errno : 0;
 }
 
+int ap_store_unlink(const char *spool)
+{
+	char reset[4096];
+
+	if (unlink(spool) < 0) {
+		return -errno;
+	}
+	if (ap_names_reset(reset, sizeof(reset), spool) == 0) {
+		unlink(reset);
+	}
+	return 0;
+}
+
 int ap_store_discard(const char *spool)
 {
 	char dir[4096];
 
-	if (unlink(spool) < 0) {
-		return -errno;
+	const int r = ap_store_unlink(spool);
+	if (r < 0) {
+		return r;
 	}
 	if (ap_store_parent(spool, dir, sizeof(dir)) == 0 && ap_store_is_run(dir)) {
 		(void)ap_store_remove_run(dir);

@@ -58,7 +58,9 @@ int ap_store_add(struct ap_store *store, const char *path);
 /** ap_store_clear() - takes zeroed objects; empty and reusable afterwards. */
 void ap_store_clear(struct ap_store *store);
 
-/** ap_store_discard() - unlink a spool; its run directory goes with the last one. Return: 0 or
+/** ap_store_unlink() - remove a spool, and what belongs to it. Return: 0 or errno. */
+int ap_store_unlink(const char *spool);
+/** ap_store_discard() - the same; its run directory goes with the last one. Return: 0 or
  * errno. */
 int ap_store_discard(const char *spool);
 /** ap_store_remove_run() - remove a run directory that holds no spool any more, and what we put

@@ -276,7 +276,7 @@ static void accept_one(struct ap_tree *tree, struct ap_tree_spool *spool,
 		tree->merged_n++;
 	}
 	if (!tree->keep_spools) {
-		unlink(spool->path);
+		ap_store_unlink(spool->path);
 	}
 }
 

@@ -95,9 +95,11 @@ int ap_fold_close_unclosed(struct ap_reader *r, struct ap_fold *fold, uint64_t n
 
 int ap_fold_end_top(struct ap_reader *r, struct ap_fold *fold, uint64_t virtual_ticks)
 {
-	const struct ap_frame *frame = ap_fold_top(fold);
+	struct ap_frame *frame = ap_fold_top(fold);
 
-	if (!(frame->flags & (AP_FRAME_INHERITED | AP_FRAME_PART))) {
+	if (r->is_past) {
+		frame->flags |= AP_FRAME_PART; /* its time up to now, and no call yet */
+	} else if (!(frame->flags & (AP_FRAME_INHERITED | AP_FRAME_PART))) {
 		r->node_sums[frame->node].open++;
 	}
 	return ap_fold_close_top(r, fold, virtual_ticks);

@@ -73,6 +73,28 @@ int ap_histogram_merge(struct ap_histogram *into, const struct ap_histogram *fro
 	return e;
 }
 
+int ap_histogram_subtract(struct ap_histogram *whole, const struct ap_histogram *part)
+{
+	struct ap_histogram left = {.coarse = whole->coarse};
+	int e = 0;
+
+	for (uint32_t j = 0; j < AP_HIST_BUCKETS && e == 0; j++) {
+		const uint32_t i = j / AP_HIST_ROW_BUCKETS, k = j % AP_HIST_ROW_BUCKETS;
+		const uint64_t *row = ap_histogram_row(whole, i), *less = ap_histogram_row(part, i);
+		if (!row) {
+			j |= AP_HIST_ROW_BUCKETS - 1;
+			continue;
+		}
+		const uint64_t n = less ? less[k] : 0;
+		e = ap_histogram_add(&left, j, row[k] > n ? row[k] - n : 0);
+	}
+	ap_histogram_clear(e < 0 ? &left : whole);
+	if (e == 0) {
+		*whole = left;
+	}
+	return e;
+}
+
 /* The geometric middle of bucket @j, in seconds. In a histogram with coarse rows, the last of four fine
  * buckets may hold the counts of all four: the middle of the four is off by at most 2^(2/32) either way. */
 static double middle(const struct ap_histogram *h, uint32_t j)

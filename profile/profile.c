@@ -3,11 +3,15 @@
 #include "profile/profile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "profile/file.h"
 #include "profile/notes.h"
 #include "profile/reader.h"
+#include "profile/since.h"
+#include "spool/names.h"
 
 static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
@@ -48,10 +52,10 @@ static void finish(struct ap_reader *r)
 	ap_map_finish(&r->node_by_path);
 }
 
-int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_known_end *known,
-		     struct ap_profile **ret, struct ap_profile_error *error)
+static int parse(const void *bytes, size_t size, const struct ap_profile_known_end *known,
+		 bool is_past, struct ap_profile **ret, struct ap_profile_error *error)
 {
-	struct ap_reader r = {.error = error};
+	struct ap_reader r = {.error = error, .is_past = is_past};
 
 	r.profile = calloc(1, sizeof(*r.profile));
 	if (!r.profile) {
@@ -68,8 +72,14 @@ int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_kno
 	return 0;
 }
 
-int ap_profile_open(const char *path, const struct ap_profile_known_end *known,
-		    struct ap_profile **ret, struct ap_profile_error *error)
+int ap_profile_parse(const void *bytes, size_t size, const struct ap_profile_known_end *known,
+		     struct ap_profile **ret, struct ap_profile_error *error)
+{
+	return parse(bytes, size, known, false, ret, error);
+}
+
+static int read_spool(const char *path, const struct ap_profile_known_end *known, bool is_past,
+		      struct ap_profile **ret, struct ap_profile_error *error)
 {
 	void *bytes = NULL;
 	size_t bytes_n;
@@ -82,10 +92,63 @@ int ap_profile_open(const char *path, const struct ap_profile_known_end *known,
 	}
 	ap_file_close(fd);
 	if (e == 0) {
-		e = ap_profile_parse(bytes, bytes_n, known, ret, error);
+		e = parse(bytes, bytes_n, known, is_past, ret, error);
 	}
 	free(bytes);
 	return e;
+}
+
+static int note_no_reset(struct ap_profile *p, const char *why)
+{
+	char *note = NULL;
+
+	if (asprintf(&note, "it was reset, but what there was before cannot be taken out: %s",
+		     why) < 0) {
+		note = NULL;
+	}
+	return ap_lines_add(&p->quality.notes, &p->quality.notes_n, note);
+}
+
+/* A copy of the spool, as it was then, is beside it. */
+static int subtract_reset(const char *path, struct ap_profile *p)
+{
+	struct ap_profile_error error;
+	struct ap_profile *past;
+	char reset[4096];
+	struct stat st;
+
+	if (ap_names_reset(reset, sizeof(reset), path) < 0 || lstat(reset, &st) < 0) {
+		return 0;
+	}
+	int e = read_spool(reset, NULL, true, &past, &error);
+	if (e < 0) {
+		return e == -ENOMEM ? e : note_no_reset(p, error.text);
+	}
+	if (past->process.pid != p->process.pid || past->process.spool_id != p->process.spool_id) {
+		e = note_no_reset(p, "the copy beside it is of another process");
+	} else {
+		e = ap_profile_since(p, past);
+	}
+	ap_profile_free(past);
+	return e;
+}
+
+int ap_profile_open(const char *path, const struct ap_profile_known_end *known,
+		    struct ap_profile **ret, struct ap_profile_error *error)
+{
+	struct ap_profile *p;
+
+	int e = read_spool(path, known, false, &p, error);
+	if (e < 0) {
+		return e;
+	}
+	e = subtract_reset(path, p);
+	if (e < 0) {
+		ap_profile_free(p);
+		return ap_reader_no_memory(error);
+	}
+	*ret = p;
+	return 0;
 }
 
 static void free_functions(struct ap_profile *p)

@@ -26,6 +26,8 @@ struct ap_histogram {
 int ap_histogram_add(struct ap_histogram *h, uint32_t j, uint64_t n);
 /** ap_histogram_merge() - add @from to @into; any order of merges gives the same counts. */
 int ap_histogram_merge(struct ap_histogram *into, const struct ap_histogram *from);
+/** ap_histogram_subtract() - take the counts of @part out of @whole, none below 0. Return: 0 or -ENOMEM. */
+int ap_histogram_subtract(struct ap_histogram *whole, const struct ap_histogram *part);
 /** ap_histogram_quantile() - value at rank ceil(q*n), the geometric middle of its bucket, in seconds; 0 if empty. */
 double ap_histogram_quantile(const struct ap_histogram *h, double q);
 /** ap_histogram_row() - the counts of row @i, AP_HIST_ROW_BUCKETS of them; NULL: there are none. */
@@ -264,7 +266,8 @@ struct ap_profile_error {
  * @error: set on failure only
  *
  * Folds what was pending, closes open frames at the end time (announced end, else the last sign of life),
- * and derives every figure. The spool may be changing while it is read (a live process).
+ * and derives every figure. The spool may be changing while it is read (a live process). What a copy beside it
+ * (spool/names.h) has from before a reset is taken out: profile/since.h.
  *
  * Return: 0; -EBADMSG not a spool, truncated, corrupt or of another version or machine; -ENOMEM; or the
  * errno of opening and reading. */

@@ -119,6 +119,7 @@ struct ap_reader {
 	struct ap_spool_header hdr; /* a copy */
 	struct ap_profile *profile;
 	struct ap_profile_error *error;
+	bool is_past;		 /* to be subtracted: since.h */
 	struct ap_hist_map hist; /* as in the program: by the first estimate of the clock's rate */
 	long double ns_per_tick;
 

@@ -7,6 +7,7 @@
  * /dev/shm/autoprof-UID. In it:
  *
  *   <pid>.<16 hex digits>.spool   one profile, one process
+ *   <name of a spool>.reset       what was in it when it was reset: `autoprof ctl PID reset`
  *   log                           one line for each thing that went wrong
  *   run-<pid>-<16 hex digits>/    the same, for the programs of one `autoprof run` */
 #ifndef AP_SPOOL_NAMES_H
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 
 #define AP_SPOOL_SUFFIX ".spool"
+#define AP_RESET_SUFFIX ".reset"
 #define AP_LOG_NAME "log"
 #define AP_RUN_PREFIX "run-"
 /* In a run directory: "PID PPID START\n" of every process that recorded nothing. START is unix time in ns. */
@@ -98,6 +100,16 @@ static inline int ap_names_spool(char *ret, size_t size, const char *dir, uint32
 	ap_names_put_char(&text, '.');
 	ap_names_put_hex(&text, spool_id);
 	ap_names_put(&text, AP_SPOOL_SUFFIX);
+	return ap_names_fit(&text);
+}
+
+/** ap_names_reset() - "SPOOL.reset", of the path of a spool. Return: 0 or -ENAMETOOLONG. */
+static inline int ap_names_reset(char *ret, size_t size, const char *spool)
+{
+	struct ap_names_text text = {ret, size, 0};
+
+	ap_names_put(&text, spool);
+	ap_names_put(&text, AP_RESET_SUFFIX);
 	return ap_names_fit(&text);
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """start=, autoprof ctl: what is called while recording is off is in no figure, all the rest is exact."""
+import json
 import os
 import signal
 import subprocess
@@ -51,6 +52,10 @@ class Victim:
 
     def start(self):
         self.ctl("start")
+        return self
+
+    def reset(self):
+        self.ctl("reset")
         return self
 
     def end(self):
@@ -210,6 +215,61 @@ def told():
     text = open(os.path.join(r.work, "r.txt"), encoding="utf-8").read()
     assert "in 2 pauses" in text, text
     assert "in 2 pauses" not in open(os.path.join(r.work, "r.json"), encoding="utf-8").read()
+
+
+def expect_since(report, works, other=None):
+    """After a reset: calls as expected, and no more time than there was since."""
+    expect(report, works, 0, other)
+    assert any(n.startswith("reset ") for n in report.quality["notes"]), report.quality["notes"]
+    for f in report.functions:
+        assert f["total_ns"] <= report.process["duration_ns"], (f, report.process)
+        assert f["kind"] == "synthetic" or f["min_ns"] <= f["p50_ns"] <= f["max_ns"], f
+    return report
+
+
+@ap.case("reset: what was called before is in no figure, what was under way is a call of after it")
+def resets():
+    v = Victim().do("call %d" % N, "open", "call 3").reset().do("call 5", "close", "call 7")
+    report = expect_since(v.end().report(), 12, {"main": 1, "nested": 1})
+    assert report.paths()[("main", "nested", "work")] == 5 and report.paths()[("main", "work")] == 7, report.paths()
+    assert not os.listdir(v.run.spool_dir) or os.listdir(v.run.spool_dir) == ["log"], os.listdir(v.run.spool_dir)
+
+
+@ap.case("reset again and again; only what came after the last one counts")
+def resets_again():
+    v = Victim().do("call 9").reset().do("call %d" % N, "thread 4").reset()
+    report = json.loads(snapshot_json(v))
+    assert {f["name"] for f in report["functions"] if f["calls"] and f["kind"] != "synthetic"} == {"main"}, report
+    expect_since(v.do("thread 6", "call 1").end().report(), 7, {"main": 1})
+
+
+def snapshot_json(v):
+    path = os.path.join(v.run.spool_dir, "now.json")
+    v.ctl("snapshot", "--output=" + path)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    os.unlink(path)
+    return text
+
+
+@ap.case("reset and killed: the spool tells what came after; both files go")
+def reset_killed():
+    v = Victim("monitor=off").do("call %d" % N, "open").reset().do("call 4", "kill")
+    expect_since(v.run.from_spool(), 4, {"main": 1, "nested": 1})
+    done = ap.autoprof("report", "--delete", v.run.spools()[0])
+    assert done.returncode == 0, done
+    assert not [f for f in os.listdir(v.run.spool_dir) if "spool" in f], os.listdir(v.run.spool_dir)
+
+
+@ap.case("a damaged or foreign copy of before is said to be so, and all is reported")
+def reset_damaged():
+    for damage, word in ((lambda f: f.truncate(3000), "truncated"), (lambda f: f.write(b"x"), "not an autoprof spool"),
+                         (lambda f: f.truncate(0), "cannot be taken out")):
+        v = Victim("monitor=off").do("call 3").reset().do("call 4", "kill")
+        with open(v.run.spools()[0] + ".reset", "r+b") as file:
+            damage(file)
+        report = expect(v.run.from_spool(), 7, 0, {"main": 1})
+        assert any(word in n for n in report.quality["notes"]), report.quality["notes"]
 
 
 @ap.case("what is no process, no command, or has ended: one clear error, status 2")

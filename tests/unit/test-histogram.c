@@ -395,6 +395,31 @@ START_TEST(merges_in_any_order_give_identical_bytes)
 }
 END_TEST
 
+/* All but one, taken out of the whole, leave that one: also its rows. */
+START_TEST(what_is_subtracted_leaves_the_rest)
+{
+	struct ap_histogram parts[PARTS] = {0}, whole = {0}, more = {0};
+
+	fill_parts(parts);
+	merge_in_random_order(&whole, parts);
+	for (int i = 1; i < PARTS; i++) {
+		ck_assert_int_eq(ap_histogram_subtract(&whole, &parts[i]), 0);
+	}
+	parts[0].coarse = true; /* as the whole was: that others were coarse is not forgotten */
+	check_same_bytes(&whole, &parts[0]);
+	ck_assert_int_eq(ap_histogram_add(&more, 700, 1u << 30), 0);
+	ck_assert_int_eq(ap_histogram_merge(&more, &whole), 0);
+	ck_assert_int_eq(ap_histogram_subtract(&whole, &more), 0);
+	ck_assert_uint_eq(whole.count, 0);
+	ck_assert_uint_eq(whole.present, 0);
+	for (int i = 0; i < PARTS; i++) {
+		ap_histogram_clear(&parts[i]);
+	}
+	ap_histogram_clear(&whole);
+	ap_histogram_clear(&more);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const int n = (int)(sizeof(rates) / sizeof(*rates));
@@ -419,6 +444,7 @@ static Suite *make_suite(void)
 	tcase_add_test(quantile, an_empty_histogram_has_quantile_zero);
 	tcase_add_test(quantile, a_quantile_out_of_range_is_the_first_or_the_last_value);
 	tcase_add_test(merge, buckets_out_of_range_count_in_the_last_one);
+	tcase_add_test(merge, what_is_subtracted_leaves_the_rest);
 	tcase_add_test(merge, merges_in_any_order_give_identical_bytes);
 	suite_add_tcase(suite, index);
 	suite_add_tcase(suite, quantile);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "profile/profile.h"
+#include "profile/since.h"
 #include "tests/support/ap_check.h"
 #include "tests/support/model_check.h"
 #include "tests/support/sample_spools.h"
@@ -262,6 +263,38 @@ START_TEST(random_damage_anywhere_is_survived)
 }
 END_TEST
 
+/* A past that is taken out is no more to be trusted than what it is taken from. */
+START_TEST(a_damaged_past_leaves_a_whole_model)
+{
+	use("folded");
+	const size_t size = (size_t)b->hdr->alloc_next, words_n = size / 8;
+	uint64_t *good = malloc(size), *bad = malloc(size);
+	size_t taken_out = 0;
+
+	memcpy(good, b->hdr, size);
+	for (int round = 0; round < 1000; round++) {
+		struct ap_profile *p, *past;
+		memcpy(bad, good, size);
+		for (uint64_t n = random_below(8); n > 0; n--) {
+			bad[3 + random_below(words_n - 3)] ^= UINT64_C(1) << random_below(64);
+		}
+		if (read_bytes(bad, size, &past) < 0) {
+			continue;
+		}
+		ck_assert_int_eq(read_bytes(good, size, &p), 0);
+		ck_assert_int_eq(ap_profile_since(p, past), 0);
+		const char *wrong = ap_model_check(p);
+		ck_assert_msg(!wrong, "%s", wrong);
+		ap_profile_free(past);
+		ap_profile_free(p);
+		taken_out++;
+	}
+	ck_assert_uint_gt(taken_out, 100);
+	free(good);
+	free(bad);
+}
+END_TEST
+
 START_TEST(damaged_paths_are_skipped_and_never_loop)
 {
 	const uint32_t node = AP_ID_FIRST + 1;
@@ -430,6 +463,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(any, a_truncated_spool_that_claims_to_be_whole_is_survived, 0, n);
 	tcase_add_loop_test(any, any_byte_of_the_header_may_flip, 0, n);
 	tcase_add_loop_test(any, random_damage_anywhere_is_survived, 0, n);
+	tcase_add_test(any, a_damaged_past_leaves_a_whole_model);
 	suite_add_tcase(suite, header);
 	suite_add_tcase(suite, records);
 	suite_add_tcase(suite, any);
