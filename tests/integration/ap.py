@@ -320,7 +320,8 @@ def ours_alive(*places):
 def run(argv, options="", preload=True, library=None, env=None, wrap=(), timeout=120, user=None,
         limits=None,
         spool_dir=None, work=None, stdin=subprocess.DEVNULL, output="r.%e.%p.json", keep_fds=()):
-    """Run a victim. wrap: commands before it (setpriv ...), which are not profiled themselves."""
+    """Run a victim, recording everything unless the options say otherwise. wrap: commands before it (setpriv ...), which
+    are not profiled themselves."""
     work = work or fresh("work")
     spools = spool_dir or fresh("spools")
     if spool_dir is None:
@@ -331,7 +332,7 @@ def run(argv, options="", preload=True, library=None, env=None, wrap=(), timeout
         wrap = ["setpriv", "--reuid=%d" % user, "--regid=%d" % user, "--clear-groups", "--", *wrap]
     e = clean_environment()
     if preload:
-        keys = ["dir=" + spools] + (["output=" + output]
+        keys = ["overhead=none", "dir=" + spools] + (["output=" + output]
                                     if output else []) + ([options] if options else [])
         e["LD_PRELOAD"] = library or LIBRARY
         e["AUTOPROF_OPTIONS"] = ":".join(keys)

@@ -20,7 +20,7 @@ class Victim:
         os.chmod(self.run.spool_dir, 0o700)
         env = ap.clean_environment()
         env["LD_PRELOAD"] = ap.LIBRARY
-        env["AUTOPROF_OPTIONS"] = ":".join(["dir=" + self.run.spool_dir, "output=r.%e.%p.json"]
+        env["AUTOPROF_OPTIONS"] = ":".join(["overhead=none", "dir=" + self.run.spool_dir, "output=r.%e.%p.json"]
                                            + ([options] if options else []))
         self.process = subprocess.Popen([ap.build("paused", ["paused.c"], ["-O1"])], cwd=self.run.work, env=env,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
