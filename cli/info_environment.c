@@ -35,17 +35,29 @@ void ap_info_line(const char *name, const char *format, ...)
 	putchar('\n');
 }
 
-/* One that is not there yet is made by the first program. Return: 0 or what forbids it. */
+/* One that is not there yet is made by the first program, if it can. Return: 0 or what forbids it. */
+static int print_missing(const char *dir)
+{
+	char above[PATH_MAX];
+	int r = ap_store_parent(dir, above, sizeof(above));
+
+	r = r < 0 ? r : access(above, W_OK | X_OK) < 0 ? -errno : 0;
+	ap_info_line("directory", "%s%s%s", dir,
+		     r < 0 ? " CANNOT BE MADE: " : " (made when needed)",
+		     r < 0 ? strerror(-r) : "");
+	return r;
+}
+
 static int print_directory(const char *dir)
 {
 	struct statfs fs;
 	struct stat st;
+	int r = 0;
 
-	const int r = lstat(dir, &st) < 0 ? -errno : ap_names_check_dir(&st, geteuid());
-	if (r == -ENOENT) {
-		ap_info_line("directory", "%s (made when needed)", dir);
-		return 0;
+	if (lstat(dir, &st) < 0) {
+		return print_missing(dir);
 	}
+	r = ap_names_check_dir(&st, geteuid());
 	ap_info_line("directory", "%s%s%s", dir, r < 0 ? " CANNOT BE USED: " : "",
 		     r < 0 ? ap_store_why(r) : "");
 	if (r == 0 && statfs(dir, &fs) == 0) {

@@ -10,6 +10,7 @@
 
 #include "cli/info.h"
 #include "cli/options.h"
+#include "monitor/guard.h"
 #include "profile/profile.h"
 #include "report/units.h"
 
@@ -134,7 +135,7 @@ static void print_header(const char *path)
 	}
 }
 
-int ap_info_spool(const struct ap_store_entry *entry)
+static int show(const struct ap_store_entry *entry)
 {
 	struct ap_profile_error error = {.text = ""};
 	struct ap_profile *profile;
@@ -152,4 +153,25 @@ int ap_info_spool(const struct ap_store_entry *entry)
 	print_modules(profile);
 	ap_profile_free(profile);
 	return 0;
+}
+
+/* In a child: what is read there is hostile. */
+static int work(void *arg)
+{
+	const int r = show(*(const struct ap_store_entry *const *)arg);
+
+	return fflush(stdout) != 0 || r < 0;
+}
+
+int ap_info_spool(const struct ap_store_entry *entry)
+{
+	const struct ap_guard_limits limits = {.extra_memory_bytes =
+						       ap_store_bytes(entry->path) * 4};
+	const int r = ap_guard_run(work, &entry, &limits);
+
+	if (r < 0) {
+		ap_complain("cannot read '%s': the reader %s", entry->path,
+			    r == -ECHILD ? "died" : "hung");
+	}
+	return r == 0 ? 0 : -EBADMSG;
 }

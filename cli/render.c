@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "monitor/guard.h"
 #include "monitor/output.h"
+#include "monitor/store.h"
 
 /* The child writes here; the parent copies what it finds when all went well. */
 struct job {
@@ -28,6 +29,9 @@ static int fail(const struct job *job, const char *why)
 	return 1;
 }
 
+/* Status of a child whose text is not the report, but why there is none. */
+#define NO_ANSWER 2
+
 static int render(const struct job *job, const struct ap_load *load, struct ap_loaded *loaded)
 {
 	static char buffer[64 << 10]; /* the report of a large program has 50 MB */
@@ -41,7 +45,7 @@ static int render(const struct job *job, const struct ap_load *load, struct ap_l
 	if (fclose(out) != 0 && r == 0) {
 		r = -errno;
 	}
-	return r < 0 ? fail(job, strerror(-r)) : 0;
+	return r == -ENOENT ? NO_ANSWER : r < 0 ? fail(job, strerror(-r)) : 0;
 }
 
 static int work(void *arg)
@@ -63,12 +67,7 @@ static int work(void *arg)
 
 static uint64_t size_of(const struct ap_load *load)
 {
-	struct stat st;
-
-	if (load->tree) {
-		return ap_tree_bytes(load->tree);
-	}
-	return stat(load->spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	return load->tree ? ap_tree_bytes(load->tree) : ap_store_bytes(load->spool);
 }
 
 /* A second time without symbols when the first child died. Return: as of ap_guard_run(). */
@@ -127,6 +126,10 @@ int ap_render(const struct ap_render *what, FILE *out)
 	}
 	if (r == 0) {
 		r = copy(job.text_fd, out);
+	} else if (r == NO_ANSWER) {
+		fputs("autoprof: ", stderr);
+		(void)copy(job.text_fd, stderr);
+		r = -ENOENT;
 	} else {
 		complain_of(&job, r);
 		r = r > 0 ? -EBADMSG : r;

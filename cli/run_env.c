@@ -22,7 +22,9 @@ static int make_directory(const char *option, char *ret, size_t size)
 	int r = ap_store_dir(option, dir, sizeof(dir));
 	r = r < 0 ? r : ap_store_make(dir);
 	if (r < 0) {
-		ap_complain("cannot use directory '%s': %s", dir, ap_store_why(r));
+		struct stat st;
+		ap_complain("cannot use directory '%s': %s", dir,
+			    lstat(dir, &st) < 0 ? strerror(-r) : ap_store_why(r));
 		return r;
 	}
 	if (!realpath(dir, real) ||
@@ -92,6 +94,32 @@ static void put_option(struct ap_names_text *text, const char *key, const char *
 	}
 }
 
+static size_t backslashes_before(const char *text, size_t end)
+{
+	size_t n = 0;
+
+	while (n < end && text[end - 1 - n] == '\\') {
+		n++;
+	}
+	return n;
+}
+
+/* Without what would make part of itself of what follows: colons at the end, a lone backslash. */
+static void put_given(struct ap_names_text *text, const char *given)
+{
+	size_t n = strlen(given);
+
+	while (n && given[n - 1] == ':' && backslashes_before(given, n - 1) % 2 == 0) {
+		n--;
+	}
+	for (size_t i = 0; i < n; i++) {
+		ap_names_put_char(text, given[i]);
+	}
+	if (backslashes_before(given, n) % 2) {
+		ap_names_put_char(text, '\\');
+	}
+}
+
 static int make_options(const struct ap_option_list *options, const char *output,
 			struct ap_run_env *env)
 {
@@ -99,7 +127,7 @@ static int make_options(const struct ap_option_list *options, const char *output
 	const char *before = getenv("AUTOPROF_OPTIONS");
 
 	env->options[0] = 0;
-	ap_names_put(&text, before ? before : "");
+	put_given(&text, before ? before : "");
 	for (unsigned i = 0; i < options->n; i++) {
 		put_option(&text, "", options->values[i]);
 	}

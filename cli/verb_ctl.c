@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli/dump.h"
@@ -128,6 +129,13 @@ static int control(const struct ap_store_entry *entry, const struct command *com
 	return r;
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int ctl(const struct ap_verb *verb, int argc, char **argv)
 {
 	struct values values = {0};
@@ -147,8 +155,13 @@ static int ctl(const struct ap_verb *verb, int argc, char **argv)
 		return AP_EXIT_TROUBLE;
 	}
 	r = ap_spools_find(argv + first, 1, values.dir, &store);
-	for (size_t i = 0; i < store.n && r == 0; i++) {
-		r = control(&store.entries[i], command, values.output);
+	for (size_t i = 0; i < store.n; i++) {
+		const struct ap_store_entry *entry = &store.entries[i];
+		if (is_directory(argv[first]) && !(entry->readable && entry->alive)) {
+			continue; /* of those that are there */
+		}
+		const int e = control(entry, command, values.output);
+		r = e < 0 ? e : r;
 	}
 	ap_store_clear(&store);
 	return r < 0 ? AP_EXIT_TROUBLE : AP_EXIT_OK;

@@ -65,7 +65,8 @@ static int collect_spools(const struct values *values, const char *dir)
 	}
 	for (size_t i = 0; i < store.n; i++) {
 		const struct ap_store_entry *entry = &store.entries[i];
-		if (!entry->alive && (values->all || entry->sign_of_life_ns < young)) {
+		if (!entry->alive && !ap_store_is_held(entry->path) &&
+		    (values->all || entry->sign_of_life_ns < young)) {
 			r = remove_spool(values, entry);
 			worst = r < 0 ? r : worst;
 		}
@@ -102,7 +103,9 @@ static void collect_log(const struct values *values, const char *dir)
 	char path[PATH_MAX + 8];
 	struct stat st;
 
-	if (ap_names_log(path, sizeof(path), dir) < 0 || lstat(path, &st) < 0 ||
+	/* A file of that name in a directory that cannot be one for spools is somebody else's. */
+	if (lstat(dir, &st) < 0 || ap_names_check_dir(&st, geteuid()) < 0 ||
+	    ap_names_log(path, sizeof(path), dir) < 0 || lstat(path, &st) < 0 ||
 	    st.st_size <= LOG_MOST_BYTES) {
 		return;
 	}

@@ -72,6 +72,12 @@ static struct ap_render make_render(const struct values *values, const char *spo
 	};
 }
 
+/* Of a dead process, and nobody else's to remove. */
+static bool may_remove(const struct ap_store_entry *entry)
+{
+	return !entry->alive && !ap_store_is_held(entry->path);
+}
+
 static void print_header(const struct ap_store_entry *entry, bool first)
 {
 	printf("%s==> %s <==\n", first ? "" : "\n", entry->path);
@@ -86,7 +92,7 @@ static int report_one(const struct values *values, const struct ap_store_entry *
 	const struct ap_render render = make_render(values, entry->path);
 	int r = values->output ? ap_render_file(&render, values->output, false)
 			       : ap_render(&render, stdout);
-	if (r == 0 && values->remove && !entry->alive) {
+	if (r == 0 && values->remove && may_remove(entry)) {
 		r = ap_store_discard(entry->path);
 		if (r < 0) {
 			ap_complain("cannot remove '%s': %s", entry->path, strerror(-r));
@@ -100,7 +106,7 @@ static int remove_dead(const struct ap_store *store)
 	int worst = 0;
 
 	for (size_t i = 0; i < store->n; i++) {
-		const int r = store->entries[i].readable && !store->entries[i].alive
+		const int r = store->entries[i].readable && may_remove(&store->entries[i])
 				      ? ap_store_discard(store->entries[i].path)
 				      : 0;
 		if (r < 0) {

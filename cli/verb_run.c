@@ -161,6 +161,8 @@ static int run_command(char **argv, const char *program, const struct values *va
 		       : r == -EAGAIN || r == -ENOMEM ? AP_EXIT_RUN_FAILED
 						      : AP_EXIT_NOT_EXECUTABLE;
 	}
+	signal(SIGPIPE,
+	       SIG_IGN); /* who reads our messages may leave before there is nothing left to do */
 	ap_collect_started(&collect, launch.pid);
 	while (!ap_launch_wait(&launch, tick_ms)) {
 		tick_ms = ap_collect_tick(&collect);

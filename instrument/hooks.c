@@ -66,31 +66,48 @@ static inline __attribute__((always_inline)) struct ap_gate *closed_gate(struct 
 	return NULL;
 }
 
-/* Also of one that hides some of its calls. */
-static struct ap_gate *hiding_gate(const struct ap_ctl *ctl, struct call call)
+/* Also of one that hides some of its calls. @gates: or NULL. */
+static struct ap_gate *hiding_gate(struct ap_gate *gates, struct call call)
 {
-	if (!ctl->gates)
-		return NULL;
-	const uint32_t i = ap_gate_find(ctl->gates, (uint64_t)call.function);
-	return i < AP_GATES && ap_gate_hides(&ctl->gates[i], (uint32_t)(call.stack_pointer >> 4))
-		       ? &ctl->gates[i]
+	const uint32_t i = gates ? ap_gate_find(gates, (uint64_t)call.function) : AP_GATES;
+	return i < AP_GATES && ap_gate_hides(&gates[i], (uint32_t)(call.stack_pointer >> 4))
+		       ? &gates[i]
 		       : NULL;
 }
 
-static __attribute__((noinline)) void record_if_not_hidden(struct call call)
+/* A handler may change what the thread has; what is read here stays valid while the thread lives. */
+static inline struct ap_gate *gates_of(const struct ap_ctl *ctl)
 {
-	struct ap_gate *gate = hiding_gate(ap_self, call);
-	if (!gate)
-		record_at(call, ap_arch_event_time(call.stack_pointer));
-	else if (call.kind == AP_EVENT_ENTER)
-		ap_arch_count(&gate->calls);
+	return __atomic_load_n(&ctl->gates, __ATOMIC_RELAXED);
 }
 
 /* A window begins with this call, or ended before it. */
 static AP_COLD void enter_at_turn(struct call call)
 {
 	ap_gate_turn(ap_self);
-	record_if_not_hidden(call);
+	struct ap_gate *gate = hiding_gate(gates_of(ap_self), call);
+	if (gate)
+		ap_arch_count(&gate->calls);
+	else
+		record_at(call, ap_arch_event_time(call.stack_pointer));
+}
+
+static __attribute__((noinline)) void enter_unless_hidden(struct call call)
+{
+	struct ap_ctl *ctl = ap_self;
+	struct ap_gate *gate = hiding_gate(gates_of(ctl), call);
+	if (!gate)
+		record_at(call, ap_arch_event_time(call.stack_pointer));
+	else if (AP_LIKELY(--ctl->skip >= 0))
+		ap_arch_count(&gate->calls);
+	else
+		enter_at_turn(call);
+}
+
+static __attribute__((noinline)) void exit_unless_hidden(struct call call)
+{
+	if (!hiding_gate(gates_of(ap_self), call))
+		record_at(call, ap_arch_event_time(call.stack_pointer));
 }
 
 /* Of a thread without gates, or in a window. */
@@ -113,13 +130,14 @@ static __attribute__((noinline)) void exit_recorded(struct call call)
 static inline __attribute__((always_inline)) void enter_gated(struct call call)
 {
 	struct ap_ctl *ctl = ap_self;
-	if (AP_UNLIKELY(!ctl->gates)) {
+	struct ap_gate *gates = gates_of(ctl);
+	if (AP_UNLIKELY(!gates)) {
 		enter_recorded(call);
 		return;
 	}
-	struct ap_gate *gate = closed_gate(ctl->gates, call.function);
+	struct ap_gate *gate = closed_gate(gates, call.function);
 	if (AP_UNLIKELY(!gate))
-		record_if_not_hidden(call);
+		enter_unless_hidden(call);
 	else if (AP_LIKELY(--ctl->skip >= 0))
 		ap_arch_count(&gate->calls);
 	else
@@ -128,11 +146,11 @@ static inline __attribute__((always_inline)) void enter_gated(struct call call)
 
 static inline __attribute__((always_inline)) void exit_gated(struct call call)
 {
-	struct ap_gate *gates = ap_self->gates;
+	struct ap_gate *gates = gates_of(ap_self);
 	if (AP_UNLIKELY(!gates))
 		exit_recorded(call);
 	else if (AP_UNLIKELY(!closed_gate(gates, call.function)))
-		record_if_not_hidden(call);
+		exit_unless_hidden(call);
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)

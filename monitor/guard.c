@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +21,8 @@
 #define DEFAULT_MEMORY_BYTES (2ull << 30)
 #define DEFAULT_CPU_S 60
 #define DEFAULT_WALL_S 60
+#define NETWORK_WALL_S                                                                             \
+	600 /* files of a gigabyte may have to come from a server that has to find them first */
 
 /* Lowers both limits; one that is lower already stays. */
 static void limit(int resource, rlim_t most)
@@ -66,12 +69,17 @@ int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits
 	int status;
 
 	limits = limits ? limits : &none;
-	fflush(NULL); /* the child must not write it again */
+	/* Who started us may ignore it: then there is nothing to wait for. */
+	signal(SIGCHLD, SIG_DFL);
+	/* The child must not write again what we have in buffers, nor to our memory, through /proc. */
+	fflush(NULL);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	const pid_t child = fork();
 	if (child < 0) {
 		return -errno;
 	}
 	if (child == 0) {
+		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* its own files there are to be read */
 		limit_all(limits);
 		if (!limits->network) {
 			(void)ap_sandbox_enter(); /* where there is none, the limits must do */
@@ -82,7 +90,8 @@ int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits
 #endif
 		_exit(word);
 	}
-	const int r = wait_until(child, limits->wall_s ? limits->wall_s : DEFAULT_WALL_S);
+	const unsigned usual_s = limits->network ? NETWORK_WALL_S : DEFAULT_WALL_S;
+	const int r = wait_until(child, limits->wall_s ? limits->wall_s : usual_s);
 	if (r < 0) {
 		kill(child, SIGKILL);
 	}

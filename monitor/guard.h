@@ -12,7 +12,7 @@
 struct ap_guard_limits {
 	uint64_t extra_memory_bytes; /* beyond 2 GiB of address space */
 	unsigned cpu_s;		     /* 60 */
-	unsigned wall_s;	     /* 60 */
+	unsigned wall_s;	     /* 60; 600 with network */
 	bool network;		     /* asked for by the user: no filter on system calls */
 };
 

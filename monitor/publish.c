@@ -182,12 +182,7 @@ static int work(void *arg)
 /* A profile may take several times the memory of its spool. */
 static uint64_t memory_for(const struct ap_publish *what)
 {
-	struct stat st;
-
-	if (what->tree) {
-		return ap_tree_bytes(what->tree) * 4;
-	}
-	return stat(what->spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 * 4 : 0;
+	return (what->tree ? ap_tree_bytes(what->tree) : ap_store_bytes(what->spool)) * 4;
 }
 
 static int run_job(struct job *job)

@@ -27,7 +27,7 @@ static const uint32_t allowed[] = {
 	SYS_read, SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_pwrite64, SYS_lseek,
 	SYS_openat, SYS_close, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs,
 	SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_getcwd, SYS_fcntl,
-	SYS_ioctl, SYS_dup, SYS_ftruncate, SYS_fchmod, SYS_fsync, SYS_linkat, SYS_renameat2,
+	SYS_dup, SYS_ftruncate, SYS_fchmod, SYS_fsync, SYS_linkat, SYS_renameat2,
 	SYS_unlinkat,
 	/* memory */
 	SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect, SYS_madvise, SYS_brk,

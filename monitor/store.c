@@ -13,51 +13,28 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spool/options.h"
+
 #define NS_PER_S 1000000000ll
 #define LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-
-/* Copies one value up to the next bare colon. Return: 1 or -ENAMETOOLONG. */
-static int copy_value(const char *from, char *ret, size_t size)
-{
-	size_t n = 0;
-
-	for (; *from && *from != ':'; from++) {
-		if (from[0] == '\\' && (from[1] == ':' || from[1] == '\\')) {
-			from++;
-		}
-		if (n + 1 >= size) {
-			ret[0] = 0;
-			return -ENAMETOOLONG;
-		}
-		ret[n++] = *from;
-	}
-	ret[n] = 0;
-	return 1;
-}
-
-/* The text after the next bare colon, or NULL. */
-static const char *next_option(const char *at)
-{
-	for (; *at; at++) {
-		if (at[0] == '\\' && at[1]) {
-			at++;
-		} else if (*at == ':') {
-			return at + 1;
-		}
-	}
-	return NULL;
-}
 
 int ap_store_option(const char *options, const char *key, char *ret, size_t size)
 {
 	const size_t n = strlen(key);
+	char item[4096 + 64];
 	int r = 0;
 
 	ret[0] = 0;
-	for (const char *at = options; at && r >= 0; at = next_option(at)) {
-		if (strncmp(at, key, n) == 0 && at[n] == '=') {
-			r = copy_value(at + n + 1, ret, size);
+	for (const char *at = options ? options : ""; *at && r >= 0;) {
+		bool fits;
+		at = ap_options_take(at, item, sizeof(item), &fits);
+		if (strncmp(item, key, n) == 0 && item[n] == '=') {
+			const int bytes = snprintf(ret, size, "%s", item + n + 1);
+			r = fits && bytes < (int)size ? 1 : -ENAMETOOLONG;
 		}
+	}
+	if (r < 0) {
+		ret[0] = 0;
 	}
 	return r;
 }
@@ -141,9 +118,18 @@ static int newest_first(const void *a, const void *b)
 
 bool ap_store_is_run(const char *dir)
 {
-	const char *slash = strrchr(dir, '/');
+	return ap_names_run_pid(ap_names_last(dir)) != 0;
+}
 
-	return ap_names_run_pid(slash ? slash + 1 : dir) != 0;
+bool ap_store_is_held(const char *spool)
+{
+	char dir[4096];
+
+	if (ap_store_parent(spool, dir, sizeof(dir)) < 0) {
+		return false;
+	}
+	const uint32_t pid = ap_names_run_pid(ap_names_last(dir));
+	return pid && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
 }
 
 int ap_store_open(const char *dir, DIR **ret)
@@ -313,6 +299,13 @@ int ap_store_remove_run(const char *dir)
 		}
 	}
 	return rmdir(dir) < 0 ? -errno : 0;
+}
+
+uint64_t ap_store_bytes(const char *spool)
+{
+	struct stat st;
+
+	return stat(spool, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
 int ap_store_unlink(const char *spool)

@@ -58,6 +58,8 @@ int ap_store_add(struct ap_store *store, const char *path);
 /** ap_store_clear() - takes zeroed objects; empty and reusable afterwards. */
 void ap_store_clear(struct ap_store *store);
 
+/** ap_store_bytes() - memory that a spool takes; 0: it is not there. */
+uint64_t ap_store_bytes(const char *spool);
 /** ap_store_unlink() - remove a spool, and what belongs to it. Return: 0 or errno. */
 int ap_store_unlink(const char *spool);
 /** ap_store_discard() - the same; its run directory goes with the last one. Return: 0 or
@@ -67,6 +69,8 @@ int ap_store_discard(const char *spool);
  * there.
  * Return: 0; -ENOTEMPTY spools are left; or another errno. */
 int ap_store_remove_run(const char *dir);
+/** ap_store_is_held() - is this spool in a directory whose `autoprof run` is at work? It is that one's to remove. */
+bool ap_store_is_held(const char *spool);
 /** ap_store_is_run() - is this path that of a run directory? */
 bool ap_store_is_run(const char *dir);
 

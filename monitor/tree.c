@@ -81,7 +81,6 @@ int ap_tree_add(struct ap_tree *tree, const char *path, enum ap_tree_state state
 		const struct ap_profile_known_end *known)
 {
 	struct ap_tree_spool *more = reallocarray(tree->spools, tree->spools_n + 1, sizeof(*more));
-	struct stat st;
 
 	if (!more) {
 		return -ENOMEM;
@@ -95,7 +94,7 @@ int ap_tree_add(struct ap_tree *tree, const char *path, enum ap_tree_state state
 	if (known) {
 		spool->known = *known;
 	}
-	spool->bytes = stat(path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	spool->bytes = ap_store_bytes(path);
 	tree->spools_n++;
 	tree->kept_n += state == AP_TREE_LEFT;
 	tree->failed_n += state == AP_TREE_FAILED;
@@ -259,7 +258,9 @@ static void condemn(struct ap_tree *tree, struct ap_tree_spool *spool, const cha
 	spool->state = AP_TREE_FAILED;
 	tree->failed_n++;
 	snprintf(spool->problem, sizeof(spool->problem), "%s", problem);
-	ap_store_log(spool->path, "%s", problem);
+	if (!tree->keep_spools) { /* else they are the user's, wherever they lie */
+		ap_store_log(spool->path, "%s", problem);
+	}
 }
 
 static void accept_one(struct ap_tree *tree, struct ap_tree_spool *spool,

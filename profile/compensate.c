@@ -19,11 +19,40 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static bool is_recursing(const struct ap_node_sum *sum)
+{
+	return (int64_t)(sum->sum_ticks - sum->outer_ticks) > 0;
+}
+
+static void count_recursing(struct ap_reader *r)
+{
+	for (uint32_t id = AP_ID_ROOT; id < r->profile->nodes_n; id++) {
+		if (r->profile->nodes[id].used && is_recursing(&r->node_sums[id])) {
+			r->function_sums[r->profile->nodes[id].function].recursing +=
+				r->node_sums[id].calls;
+		}
+	}
+}
+
+/* Calls of node @id that calls of node @id made: direct recursion stays in its node. Known for the function; of several paths
+ * that recurse each has its share. */
+static uint64_t inner_calls(const struct ap_reader *r, uint32_t id)
+{
+	const struct ap_node_sum *sum = &r->node_sums[id];
+	const struct ap_function_sum *f = &r->function_sums[r->profile->nodes[id].function];
+
+	if (!is_recursing(sum) || !f->recursing) {
+		return 0;
+	}
+	return smaller((uint64_t)((ap_u128)f->inner * sum->calls / f->recursing), sum->calls);
+}
+
 /* Ticks that the calls of node @id and the calls it made are worth; the parts of its children were added before. */
 static void take_self(struct ap_reader *r, uint32_t id)
 {
 	struct ap_node_sum *sum = &r->node_sums[id];
-	const uint64_t wanted = sum->hooks_self + scaled(sum->calls, r->hdr.hook_inside_x1000);
+	const uint64_t wanted = sum->hooks_self + scaled(sum->calls, r->hdr.hook_inside_x1000) +
+				scaled(inner_calls(r, id), r->hdr.hook_outside_x1000);
 
 	sum->hooks_self = smaller(wanted, sum->self_ticks);
 	if (wanted > sum->self_ticks && sum->calls) {
@@ -44,6 +73,7 @@ static void take_outer(struct ap_reader *r, uint32_t id)
 	const uint64_t self = smaller(sum->self_ticks - sum->hooks_self, outer);
 
 	sum->hooks_outer = smaller(sum->hooks_outer + sum->hooks_self, outer - self);
+	sum->hooks_sum = outer ? (uint64_t)((ap_u128)sum->sum_ticks * sum->hooks_outer / outer) : 0;
 }
 
 /* Calls that were only counted, of which those of this node in windows are a sample: between windows their counting is in
@@ -54,7 +84,7 @@ static void take_counting(struct ap_reader *r, uint32_t id)
 	const struct ap_function_sum *f = &r->function_sums[r->profile->nodes[id].function];
 	const uint64_t calls = sum->calls + sum->cut;
 
-	if (sum->group && !sum->part && f->sampled) {
+	if (sum->group && f->sampled) {
 		const uint64_t counted = (uint64_t)((ap_u128)calls * f->counted / f->sampled);
 		r->node_sums[sum->owner].hooks_self += scaled(counted, r->hdr.hook_gate_x1000);
 	}
@@ -65,6 +95,7 @@ int ap_reader_compensate(struct ap_reader *r)
 {
 	const struct ap_profile *p = r->profile;
 
+	count_recursing(r);
 	for (size_t i = p->nodes_n; i-- > AP_ID_ROOT;) {
 		const uint32_t id = (uint32_t)i, parent = p->nodes[i].parent;
 		if (!p->nodes[i].used) {
@@ -74,8 +105,8 @@ int ap_reader_compensate(struct ap_reader *r)
 		take_self(r, id);
 		take_outer(r, id);
 		r->node_sums[parent].hooks_outer += r->node_sums[id].hooks_outer;
-		r->node_sums[parent].hooks_self +=
-			scaled(r->node_sums[id].calls, r->hdr.hook_outside_x1000);
+		r->node_sums[parent].hooks_self += scaled(
+			r->node_sums[id].calls - inner_calls(r, id), r->hdr.hook_outside_x1000);
 	}
 	return 0;
 }

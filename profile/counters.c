@@ -109,7 +109,7 @@ static int add_function(struct ap_reader *r, uint32_t id, const struct ap_functi
 	f->very_slow += s->very_slow;
 	f->critical += s->critical;
 	r->function_sums[id].beyond += s->beyond;
-	r->function_sums[id].counted += s->counted;
+	r->function_sums[id].inner += s->inner;
 	r->spool_counts.beyond += s->beyond;
 
 	/* A leaf call is its own self time. */

@@ -146,6 +146,11 @@ static uint64_t rounded(double ticks)
 	return ticks > 0 && ticks < 0x1p63 ? (uint64_t)llround(ticks) : 0;
 }
 
+static ap_u128 rounded_square(double ticks2)
+{
+	return ticks2 > 0 && ticks2 < 0x1p127 ? (ap_u128)ticks2 : 0;
+}
+
 /* The share of a node of windows in the time between them. */
 static void divide(struct estimate *e, uint32_t id)
 {
@@ -160,20 +165,20 @@ static void divide(struct estimate *e, uint32_t id)
 		const double common = alone ? 0 : own / caller->time * caller->deviations[g];
 		deviation[g] += scale * (deviation_in(e, id, g) - common);
 	}
-	if (sum->part) {
-		return; /* it stays where it is */
-	}
-	const uint64_t self = rounded(scale * own);
 	const double weight = weight_at(e->r, id);
-	const double outer = (double)(int64_t)(sum->outer_ticks - sum->hooks_outer);
+	if (!sum->part) { /* else it stays where it is, with the calls that its caller made of itself */
+		const uint64_t self = rounded(scale * own);
+		const double outer = (double)(int64_t)(sum->outer_ticks - sum->hooks_outer);
+		owner->self_ticks -= self < owner->self_ticks ? self : owner->self_ticks;
+		sum->self_ticks += self;
+		sum->outer_ticks += rounded(scale * weight * outer);
+	}
 	const double calls = (double)(sum->calls + sum->cut);
-	owner->self_ticks -= self < owner->self_ticks ? self : owner->self_ticks;
-	sum->self_ticks += self;
-	sum->outer_ticks += rounded(scale * weight * outer);
 	if (sum->calls) { /* those that were cut have no total */
 		const double more = calls * weight / (double)sum->calls;
 		sum->sum_ticks += rounded((double)sum->sum_ticks * more * scale);
-		sum->squares += (ap_u128)((double)sum->squares * more * scale);
+		sum->hooks_sum += rounded((double)sum->hooks_sum * more * scale);
+		sum->squares += rounded_square((double)sum->squares * more * scale * scale);
 		e->r->function_sums[function_of(e->r, id)].weight += rounded(calls * weight);
 		sum->calls += rounded(calls * weight);
 	}
@@ -190,6 +195,7 @@ static void join(struct ap_reader *r, uint32_t from_id, uint32_t to_id)
 	to->calls += from->calls;
 	to->open += from->open;
 	to->sum_ticks += from->sum_ticks;
+	to->hooks_sum += from->hooks_sum;
 	to->self_ticks += from->self_ticks;
 	to->hooks_self += from->hooks_self;
 	to->squares += from->squares;
@@ -255,7 +261,7 @@ static void estimate_times(struct estimate *e)
 	const struct ap_reader *r = e->r;
 
 	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
-		if (is_sample(r, id) && !r->node_sums[id].part) {
+		if (is_sample(r, id)) {
 			add_to_caller(e, id);
 		}
 	}

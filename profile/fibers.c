@@ -35,6 +35,7 @@ static int take_parked(struct ap_reader *r, struct ap_table *table, uint32_t id)
 	}
 	fiber->stack.virtual_ticks = record.virtual_ticks;
 	fiber->stack.left_ticks = record.left_ticks;
+	fiber->stack.thin = record.thin != 0;
 	return ap_reader_stack(r, record.frames, record.frames_max, record.depth, &fiber->stack);
 }
 

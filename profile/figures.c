@@ -23,13 +23,9 @@ static void node_figures(const struct ap_reader *r, struct ap_profile_node *n,
 	n->max_ns = ap_reader_duration(r, sum->max);
 }
 
-/* Of all calls of a path, also those inside others of the same path: their share of hooks is taken to be the same. */
-static uint64_t net_sum(const struct ap_node_sum *sum)
+static uint64_t smaller(uint64_t a, uint64_t b)
 {
-	const uint64_t outer = not_below_zero(sum->outer_ticks);
-	const uint64_t net = outer - sum->hooks_outer;
-
-	return outer ? (uint64_t)((ap_u128)sum->sum_ticks * net / outer) : sum->sum_ticks;
+	return a < b ? a : b;
 }
 
 static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n,
@@ -46,7 +42,7 @@ static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n
 	f->open_calls += sum->open;
 	f->total_partial |= sum->joined && sum->calls;
 	to->sum_ticks += sum->sum_ticks;
-	to->net_ticks += net_sum(sum);
+	to->net_ticks += sum->sum_ticks - smaller(sum->hooks_sum, sum->sum_ticks);
 	to->squares += sum->squares;
 	to->self_ticks += sum->self_ticks;
 	to->hooks_self += sum->hooks_self;

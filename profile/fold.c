@@ -52,9 +52,10 @@ static int count_call(struct ap_reader *r, const struct ap_frame *frame, uint64_
 		      uint64_t self, uint64_t n)
 {
 	struct ap_node_sum *sum = &r->node_sums[frame->node];
-	struct ap_profile_function *f =
-		&r->profile->functions[r->profile->nodes[frame->node].function];
+	const uint32_t function = r->profile->nodes[frame->node].function;
+	struct ap_profile_function *f = &r->profile->functions[function];
 
+	r->function_sums[function].inner += (frame->flags & AP_FRAME_INNER) != 0;
 	sum->min = sum->calls == 0 || total < sum->min ? total : sum->min;
 	sum->max = total > sum->max ? total : sum->max;
 	sum->calls++;
@@ -317,6 +318,7 @@ static void leave_stack(struct ap_reader *r, struct ap_fold *fold)
 {
 	fold->stack.virtual_ticks = fold->last_ticks - fold->gap_ticks;
 	fold->stack.left_ticks = fold->last_ticks;
+	fold->stack.thin |= fold->window != 0;
 	if (fold->fiber == 0) {
 		fold->own = fold->stack;
 	} else if (fold->fiber < r->fibers_n) {
@@ -392,6 +394,9 @@ static int switch_to(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 		*fiber = (struct ap_reader_fiber){.held = true};
 	}
 	fold->fiber = id == 0 || fiber ? (uint32_t)id : AP_FIBER_LOST;
+	if (fold->stack.thin && !fold->window) {
+		fold->window = AP_WINDOW(0u, 0u); /* as who began it has folded it */
+	}
 	if (fold->stack.virtual_ticks) {
 		fold->gap_ticks = fold->last_ticks - fold->stack.virtual_ticks;
 		e = ap_fold_pause_parked(r, &fold->stack, fold->last_ticks);
@@ -461,7 +466,7 @@ int ap_fold_event(struct ap_reader *r, struct ap_fold *fold, const struct ap_eve
 		r->reader_counts.while_stopped++;
 		return 0;
 	}
-	if (fold->window && fold->gates) {
+	if (fold->window) {
 		return ap_fold_thin(r, fold, event, fold->last_ticks - before);
 	}
 	switch (ap_event_kind(event->word)) {

@@ -30,6 +30,7 @@ struct ap_stack {
 	uint64_t beyond;	/* open calls on top of the frames that are counted only */
 	uint64_t virtual_ticks; /* when it was left, while no thread is on it; 0: never */
 	uint64_t left_ticks;	/* the same moment, not virtual */
+	bool thin;		/* it was left by a thread with gates */
 };
 
 /** Where the fold of a thread stands. */

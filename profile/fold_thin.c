@@ -5,7 +5,7 @@
 
 static const struct ap_gate *gate_of(const struct ap_fold *fold, uint64_t address)
 {
-	const uint32_t i = ap_gate_find(fold->gates->gate, address);
+	const uint32_t i = fold->gates ? ap_gate_find(fold->gates->gate, address) : AP_GATES;
 
 	return i < AP_GATES ? &fold->gates->gate[i] : NULL;
 }
@@ -191,6 +191,9 @@ static int end_of_hidden(struct ap_reader *r, struct ap_fold *fold, const struct
 	}
 	int e = drop_to(r, fold, at, now);
 	struct ap_frame *part = &fold->stack.frames[at - 1];
+	if (e < 0 || same_function(part, event->word)) {
+		return e; /* direct recursion stays in its node */
+	}
 	struct ap_frame call = *part;
 	const uint64_t total = ap_fold_since(r, part->start, now);
 	call.flags = 0;
@@ -209,14 +212,34 @@ static int end_of_hidden(struct ap_reader *r, struct ap_fold *fold, const struct
 	return e;
 }
 
-static size_t frame_of(const struct ap_fold *fold, uint64_t word, bool demoted)
+/* Is it the exit of the call at @at - 1, and not that of one that was only counted? In windows all are recorded. */
+static bool is_exit_of(const struct ap_fold *fold, size_t at, const struct ap_event *event,
+		       const struct ap_gate *gate)
 {
+	const struct ap_frame *frame = &fold->stack.frames[at - 1];
+	const bool same = !(frame->flags & AP_FRAME_PART) && same_function(frame, event->word);
+
+	if (!same || !gate || frame->flags & AP_FRAME_SAMPLE) {
+		return same;
+	}
+	const uint32_t exit = ap_event_stack(event->word, event->time);
+	const uint32_t enter = ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+	return ap_gate_exit_fits(gate, (exit - enter) & 0x7ffffu,
+				 ap_event_site(frame->word) == ap_event_site(event->word),
+				 at == fold->stack.frames_n);
+}
+
+static size_t frame_of(const struct ap_fold *fold, const struct ap_event *event,
+		       const struct ap_gate *gate)
+{
+	const bool demoted = gate && ap_gate_hides(gate, ap_event_stack(event->word, event->time));
+
 	for (size_t at = fold->stack.frames_n; at > 0; at--) {
-		const struct ap_frame *frame = &fold->stack.frames[at - 1];
-		if (!(frame->flags & AP_FRAME_PART) && same_function(frame, word)) {
+		if (is_exit_of(fold, at, event, gate)) {
 			return at;
 		}
-		if (demoted && !(frame->flags & (AP_FRAME_SAMPLE | AP_FRAME_PART))) {
+		if (demoted &&
+		    !(fold->stack.frames[at - 1].flags & (AP_FRAME_SAMPLE | AP_FRAME_PART))) {
 			return 0;
 		}
 	}
@@ -230,12 +253,13 @@ static int leave(struct ap_reader *r, struct ap_fold *fold, const struct ap_even
 		fold->stack.beyond--;
 		return 0;
 	}
-	const size_t at = frame_of(fold, event->word, is_demoted(fold, event));
+	const struct ap_gate *gate = gate_of(fold, ap_event_address(event->word));
+	const size_t at = frame_of(fold, event, gate);
 	if (at) {
 		const int e = drop_to(r, fold, at, now);
 		return e < 0 ? e : ap_fold_close_top(r, fold, now);
 	}
-	if (gate_of(fold, ap_event_address(event->word))) {
+	if (gate) {
 		return end_of_hidden(r, fold, event, now);
 	}
 	if (fold->stack.frames_n == 0 && r->hdr.pauses_n) {
@@ -265,7 +289,7 @@ int ap_fold_thin(struct ap_reader *r, struct ap_fold *fold, const struct ap_even
 		 uint64_t ahead)
 {
 	uint64_t now = fold->last_ticks - fold->gap_ticks;
-	int e = settle(r, fold, now);
+	int e = settle(r, fold, now - ahead); /* as of the event before */
 
 	if (e < 0) {
 		return e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* profile/gates.c - calls that were counted by hooks only, thread by thread. */
+/* profile/gates.c - calls that were counted by hooks only: the tables of all threads. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,39 +16,59 @@ static void take_gate(struct ap_reader *r, uint64_t calls, uint32_t function)
 	r->function_sums[function].counted += calls;
 }
 
-static int take_gates(struct ap_reader *r, struct ap_reader_thread *t)
+static bool read_table(struct ap_reader *r, ap_ref ref, struct ap_gates *ret)
+{
+	if (!ap_input_copy(&r->in, ref, 0, ret, sizeof(*ret))) {
+		ap_reader_damage(r, AP_DAMAGE_COUNTERS);
+		return false;
+	}
+	if (ret->weight_log2 > WEIGHT_LOG2_MOST) {
+		ret->weight_log2 = WEIGHT_LOG2_MOST;
+	}
+	return true;
+}
+
+/* What all tables have counted, whoever had them. A list that comes round again runs out of what may be read. */
+static int add_up(struct ap_reader *r)
 {
 	struct ap_gates *gates = calloc(1, sizeof(*gates));
+
 	if (!gates) {
 		return -ENOMEM;
 	}
-	if (t->record.gates > UINT32_MAX ||
-	    !ap_input_copy(&r->in, (ap_ref)t->record.gates, 0, gates, sizeof(*gates))) {
-		ap_reader_damage(r, AP_DAMAGE_COUNTERS);
-		free(gates);
-		return 0;
-	}
-	if (gates->weight_log2 > WEIGHT_LOG2_MOST) {
-		gates->weight_log2 = WEIGHT_LOG2_MOST;
-	}
-	for (size_t i = 0; i < AP_GATES; i++) {
-		if (gates->gate[i].function) {
-			take_gate(r, gates->gate[i].calls, gates->gate[i].id);
+	for (ap_ref ref = r->hdr.gates; ref && read_table(r, ref, gates); ref = gates->next) {
+		for (size_t i = 0; i < AP_GATES; i++) {
+			if (gates->gate[i].function) {
+				take_gate(r, gates->gate[i].calls, gates->gate[i].id);
+			}
 		}
 	}
-	t->gates = gates;
-	t->fold.gates = gates;
+	free(gates);
+	return 0;
+}
+
+/* Of a thread whose events are not all folded. */
+static int take_table(struct ap_reader *r, struct ap_reader_thread *t)
+{
+	t->gates = calloc(1, sizeof(*t->gates));
+	if (!t->gates) {
+		return -ENOMEM;
+	}
+	if (t->record.gates > UINT32_MAX || !read_table(r, (ap_ref)t->record.gates, t->gates)) {
+		free(t->gates);
+		t->gates = NULL;
+	}
+	t->fold.gates = t->gates;
 	return 0;
 }
 
 int ap_reader_gates(struct ap_reader *r)
 {
-	int e = 0;
+	int e = add_up(r);
 
 	for (size_t i = 0; i < r->profile->threads_n && e == 0; i++) {
-		/* Those of an ended one are in the shards. */
-		if (r->threads[i].record.gates && r->profile->threads[i].live) {
-			e = take_gates(r, &r->threads[i]);
+		if (r->threads[i].record.gates) {
+			e = take_table(r, &r->threads[i]);
 		}
 	}
 	return e;

@@ -290,6 +290,7 @@ static void add_node(struct ap_profile_node *to, const struct ap_profile_node *f
 	to->total_ns = ap_merge_sum(to->total_ns, from->total_ns);
 	to->self_ns = ap_merge_sum(to->self_ns, from->self_ns);
 	to->inherited &= from->inherited;
+	to->estimated |= from->estimated;
 }
 
 /* @inner_ns: by function of @from, gets what its paths count twice here. */

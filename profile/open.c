@@ -76,7 +76,8 @@ static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 			struct ap_profile_thread *to)
 {
 	/* Events may be younger than the announced end: other threads ran on for a moment. */
-	const uint64_t end = later(r->end_ticks, t->fold.last_ticks);
+	const uint64_t over = to->live ? 0 : t->record.end_ticks;
+	const uint64_t end = later(over ? over : r->end_ticks, t->fold.last_ticks);
 	bool stopped;
 	int e = ap_fold_pause(r, &t->fold, end, &stopped);
 	e = e < 0 ? e : ap_fold_pause_parked(r, &t->fold.own, end);

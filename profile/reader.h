@@ -58,6 +58,7 @@ struct ap_node_sum {
 	uint64_t min, max;    /* valid with calls > 0 */
 	uint64_t hooks_self;  /* of self_ticks: the hooks' own time */
 	uint64_t hooks_outer; /* of outer_ticks: theirs and that of all calls below */
+	uint64_t hooks_sum;   /* of sum_ticks: as much as of outer_ticks */
 	uint32_t depth;	      /* of the path; the root has 0 */
 	bool joined;	      /* (deeper), or below it */
 	uint16_t mark;	      /* AP_MARK_THIN; 0 none */
@@ -78,6 +79,8 @@ struct ap_function_sum {
 	ap_u128 net_ticks;		  /* sum_ticks without the hooks */
 	uint64_t min, max;
 	uint64_t beyond;     /* calls that were counted only */
+	uint64_t inner;	     /* calls that were made by a call of the same path */
+	uint64_t recursing;  /* calls of paths that have such */
 	uint64_t counted;    /* by gates */
 	uint64_t cut;	     /* recorded without their end */
 	uint64_t sampled;    /* calls in windows, cut ones too */

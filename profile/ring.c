@@ -91,7 +91,18 @@ static bool is_of_chunk_before(const struct ap_reader *r, const struct ap_ring *
 	return before && cursor - address_of(r, before, before->slots) < OVERSHOOT_BYTES;
 }
 
-static uint32_t slots_below(const struct ap_reader *r, const struct ap_ring *ring, uint64_t cursor)
+static bool has_lap(const struct ap_ring_chunk *chunk, const struct ap_event *events)
+{
+	for (uint32_t i = 0; i < chunk->slots; i++) {
+		if (ap_event_lap(events[i].word) == chunk->lap) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t slots_below(const struct ap_reader *r, const struct ap_ring *ring, uint64_t cursor,
+			    const struct ap_event *events)
 {
 	const struct ap_ring_chunk *last = &ring->chunks[ring->n - 1];
 	const uint64_t first = address_of(r, last, 0);
@@ -102,14 +113,15 @@ static uint32_t slots_below(const struct ap_reader *r, const struct ap_ring *rin
 	if (cursor < address_of(r, last, last->slots)) {
 		return (uint32_t)((cursor - first) / sizeof(struct ap_event));
 	}
-	return is_of_chunk_before(r, ring, cursor) ? 0 : last->slots;
+	/* Small chunks may lie so near to each other that the end of one is not far from that of the next. */
+	return is_of_chunk_before(r, ring, cursor) && !has_lap(last, events) ? 0 : last->slots;
 }
 
 uint32_t ap_ring_reserved(const struct ap_reader *r, const struct ap_ring *ring, uint64_t cursor,
 			  const struct ap_event *events)
 {
 	const uint32_t lap = ring->chunks[ring->n - 1].lap;
-	uint32_t n = slots_below(r, ring, cursor);
+	uint32_t n = slots_below(r, ring, cursor, events);
 
 	/* After the end was announced hooks still move the cursor, but store nothing any more. */
 	while (r->hdr.end_ticks && n > 0 && ap_event_lap(events[n - 1].word) != lap) {

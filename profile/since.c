@@ -94,21 +94,56 @@ static void set_extremes(struct ap_profile_function *f, const struct ap_profile_
 	}
 }
 
+/* What is uncertain about hooks grows with the calls, what is by windows with their root: it was larger before. */
+static void subtract_error(struct ap_profile_function *f, const struct ap_profile_function *past)
+{
+	if (f->estimated_calls) {
+		const double left = f->error_ns * f->error_ns - past->error_ns * past->error_ns;
+		f->error_ns = sqrt(fmax(left, 0));
+	} else {
+		f->error_ns = fmax(f->error_ns - past->error_ns, 0);
+	}
+}
+
+/* Counted calls that no window had seen yet are estimated later, also those of before: these go by their number. */
+static void share_late_estimates(struct ap_profile_function *f,
+				 const struct ap_profile_function *past)
+{
+	const double all = (double)f->counted_calls;
+
+	if (!past->counted_calls || past->estimated_calls || !f->estimated_calls) {
+		return;
+	}
+	const double since = fmax(all - (double)past->counted_calls, 0) / all;
+	f->timed_calls -= smaller(past->counted_calls, f->timed_calls);
+	f->estimated_calls = less(f->estimated_calls, past->counted_calls);
+	f->self_ns = past->self_ns + (uint64_t)(since * (double)less(f->self_ns, past->self_ns));
+	f->total_ns =
+		past->total_ns + (uint64_t)(since * (double)less(f->total_ns, past->total_ns));
+	f->sum_ns = past->sum_ns + since * fmax(f->sum_ns - past->sum_ns, 0);
+	f->hooks_ns = past->hooks_ns + since * fmax(f->hooks_ns - past->hooks_ns, 0);
+	f->inside_ns = past->inside_ns + since * fmax(f->inside_ns - past->inside_ns, 0);
+}
+
 /* What hooks took of each is an estimate, and so is its difference. */
 static void keep_parts_small(struct ap_profile_function *f)
 {
 	f->timed_calls = smaller(f->timed_calls, f->calls);
+	f->estimated_calls = smaller(f->estimated_calls, smaller(f->counted_calls, f->timed_calls));
 	f->total_ns = smaller(f->total_ns, f->raw_total_ns);
 	f->self_ns = smaller(f->self_ns, f->raw_self_ns);
 	if (f->kind == AP_FUNCTION_INSTRUMENTED) {
 		f->self_ns = smaller(f->self_ns, f->total_ns);
 	}
 	f->hooks_ns = fmin(f->hooks_ns, f->sum_ns);
-	f->inside_ns = fmin(f->inside_ns, f->hooks_ns);
+	if (!f->estimated_calls) {
+		f->inside_ns = fmin(f->inside_ns, f->hooks_ns);
+	}
 }
 
 static int subtract_function(struct ap_profile_function *f, const struct ap_profile_function *past)
 {
+	share_late_estimates(f, past);
 	f->calls = less(f->calls, past->calls);
 	f->timed_calls = less(f->timed_calls, past->timed_calls);
 	f->counted_calls = less(f->counted_calls, past->counted_calls);
@@ -121,7 +156,7 @@ static int subtract_function(struct ap_profile_function *f, const struct ap_prof
 	f->sum_ns = fmax(f->sum_ns - past->sum_ns, 0);
 	f->hooks_ns = fmax(f->hooks_ns - past->hooks_ns, 0);
 	f->inside_ns = fmax(f->inside_ns - past->inside_ns, 0);
-	f->error_ns = sqrt(fmax(f->error_ns * f->error_ns - past->error_ns * past->error_ns, 0));
+	subtract_error(f, past);
 	f->sum_squares = fmax(f->sum_squares - past->sum_squares, 0);
 	f->slow = less(f->slow, past->slow);
 	f->very_slow = less(f->very_slow, past->very_slow);
@@ -162,16 +197,32 @@ static void subtract_nodes(struct since *s)
 	}
 }
 
+/* Records are used again, and then listed elsewhere. */
+static const struct ap_profile_thread *find_thread(const struct ap_profile *past,
+						   const struct ap_profile_thread *t, size_t i)
+{
+	for (size_t k = 0; k < past->threads_n; k++) {
+		const struct ap_profile_thread *other = &past->threads[(i + k) % past->threads_n];
+		if (other->tid == t->tid && other->start_ns == t->start_ns) {
+			return other;
+		}
+	}
+	return NULL;
+}
+
 static void subtract_threads(struct since *s)
 {
-	for (size_t i = 0; i < s->p->threads_n && i < s->past->threads_n; i++) {
+	const uint64_t before = s->past->process.duration_ns;
+
+	for (size_t i = 0; i < s->p->threads_n; i++) {
 		struct ap_profile_thread *t = &s->p->threads[i];
-		const struct ap_profile_thread *past = &s->past->threads[i];
-		if (t->tid != past->tid || t->start_ns != past->start_ns) {
-			continue; /* its record is another's by now */
+		const struct ap_profile_thread *past =
+			t->start_ns <= before ? find_thread(s->past, t, i) : NULL;
+		if (past) {
+			t->cpu_ns = less(t->cpu_ns, past->cpu_ns);
+			t->duration_ns = less(t->duration_ns, past->duration_ns);
 		}
-		t->cpu_ns = less(t->cpu_ns, past->cpu_ns);
-		t->duration_ns = less(t->duration_ns, past->duration_ns);
+		t->start_ns = less(t->start_ns, before);
 	}
 }
 
@@ -217,7 +268,6 @@ static void subtract_row(struct since *s)
 		calls += s->p->functions[i].calls;
 	}
 	if (s->p->processes_n == 1) {
-		row->start_unix_ns = s->p->process.start_unix_ns;
 		row->duration_ns = s->p->process.duration_ns;
 		row->cpu_ns = s->p->process.cpu_ns;
 		row->calls = calls;

@@ -148,6 +148,8 @@ static void read_nodes(struct ap_reader *r, struct ap_table *t)
 		r->profile->nodes[id].used = true;
 		ap_model_path(r, id);
 	}
+	r->node_sums[AP_ID_DEEPER].depth =
+		AP_MAX_PATH_DEPTH; /* what is below it has one step only */
 	for (uint32_t id = ap_table_next(t, AP_ID_FIRST); id < t->count;
 	     id = ap_table_next(t, id + 1)) {
 		struct ap_node record;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ESTIMATED_FROM_PCT 10
+#define WAITING_CORES 0.1
 
 /* @ns of a call, of which @left of the measured @sum less what is alike in every call are the program's. */
 static double without_hooks(const struct ap_profile_function *function, double ns, double sum,
@@ -61,6 +62,13 @@ double ap_figure_error_pct(const struct ap_profile_function *function)
 bool ap_figure_estimated(const struct ap_profile_function *function)
 {
 	return function->estimated_calls || ap_figure_error_pct(function) > ESTIMATED_FROM_PCT;
+}
+
+uint64_t ap_figure_recorded(const struct ap_profile_function *function)
+{
+	return function->timed_calls > function->estimated_calls
+		       ? function->timed_calls - function->estimated_calls
+		       : 0;
 }
 
 bool ap_figure_enough(uint64_t n, double q)
@@ -123,6 +131,11 @@ double ap_figure_cores(const struct ap_profile_process *process)
 double ap_figure_cores_used(const struct ap_profile_process *process)
 {
 	return process->duration_ns ? (double)process->cpu_ns / (double)process->duration_ns : 0;
+}
+
+bool ap_figure_waits(const struct ap_profile_process *process)
+{
+	return process->cpu_ns && ap_figure_cores_used(process) < WAITING_CORES;
 }
 
 uint64_t ap_figure_memory_limit(const struct ap_profile_process *process, const char **ret_from)

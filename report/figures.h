@@ -23,6 +23,8 @@ double ap_figure_max_ns(const struct ap_profile_function *function);
  * ap_figure_estimated() - is that so much that the time is to be marked? */
 double ap_figure_error_pct(const struct ap_profile_function *function);
 bool ap_figure_estimated(const struct ap_profile_function *function);
+/** ap_figure_recorded() - of its timed calls: those that others were estimated from, or all. */
+uint64_t ap_figure_recorded(const struct ap_profile_function *function);
 /** ap_figure_enough() - are there ten values above the quantile? Fewer say little: n >= 10/(1-q).
  * */
 bool ap_figure_enough(uint64_t n, double q);
@@ -41,6 +43,8 @@ uint64_t ap_figure_self_sum(const struct ap_report *report);
 /** ap_figure_cores() - cores that the process may use; 0 unknown. */
 double ap_figure_cores(const struct ap_profile_process *process);
 /** ap_figure_cores_used() - CPU time by duration; 0 unknown. */
+/** ap_figure_waits() - time passed, but hardly any of it was CPU time: less than a tenth of a processor. */
+bool ap_figure_waits(const struct ap_profile_process *process);
 double ap_figure_cores_used(const struct ap_profile_process *process);
 /** ap_figure_memory_limit() - the smallest limit that is known, the machine's memory among them; 0
  * unknown.
@@ -76,6 +80,7 @@ int ap_figure_order(const struct ap_report *report, enum ap_report_sort sort,
 /** One end of the calls between two functions. */
 struct ap_edge {
 	uint32_t function;
+	bool estimated; /* some of what follows is */
 	uint64_t calls;
 	uint64_t
 		total_ns; /* of calls not already inside the callee: adds up to the callee's total */

@@ -113,6 +113,7 @@ int ap_figure_edges(const struct ap_report *report, uint32_t function, bool call
 			continue;
 		struct ap_edge *edge = &edges[callers ? caller : node->function];
 		edge->calls += node->calls;
+		edge->estimated |= node->estimated;
 		edge->total_ns += node->recursive ? 0 : node->total_ns;
 	}
 	for (uint32_t f = 0; f < profile->functions_n; f++) {

@@ -17,7 +17,6 @@
 #define WARNING_RUN_NS 10e9
 #define WARNING_CORES 0.5
 #define MIN_SELF_SUM_NS 10000000u
-#define WAITING_CORES 0.1 /* below: time passed, but hardly any was CPU time */
 
 static const char *severity(const struct ap_report *report, double share)
 {
@@ -53,7 +52,7 @@ static void recommend(const struct ap_report *report, struct ap_findings *all,
 	const struct ap_place place = ap_finding_place(&report->symbols[f]);
 	const char *const caller = main_caller(report, all, f);
 
-	if (process->cpu_ns && ap_figure_cores_used(process) < WAITING_CORES)
+	if (ap_figure_waits(process))
 		ap_finding_recommend(all, finding,
 				     "The program used little CPU: find out what %s%s waits for.",
 				     name, place.text);

@@ -5,7 +5,9 @@
  * Exact: more than 1 % of its calls were counted as critical; no quantile is estimated. More than 5
  * % is critical. At least 100 calls are needed. Who only waits for a slow callee is not to blame:
  * more than 10 % of the function's total must be its own, and it yields to called functions found
- * by this rule that take more than half of its total. */
+ * by this rule that take more than half of its total.
+ *
+ * In a program that used next to no CPU such a function waits, as services do by design: a hint, no warning. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -65,11 +67,15 @@ static void found(const struct ap_report *report, struct ap_findings *all, uint3
 	/* The count is exact, the quantile may lie 1 % low: they must not contradict each other. */
 	if (p99 < edge)
 		p99 = edge;
-	struct ap_finding *finding = ap_findings_add(
-		all, share > CRITICAL_PCT ? AP_SEVERITY_CRITICAL : AP_SEVERITY_WARNING,
-		(struct ap_finding_figures){p99, edge, "ns"});
-	ap_finding_message(all, finding, "%s is slow: p99 is %s, above %s.", symbol->name,
-			   ap_human_ns(p99).text, ap_human_ns(edge).text);
+	const bool waits = ap_figure_waits(&report->profile->process);
+	struct ap_finding *finding = ap_findings_add(all,
+						     waits		    ? AP_SEVERITY_INFO
+						     : share > CRITICAL_PCT ? AP_SEVERITY_CRITICAL
+									    : AP_SEVERITY_WARNING,
+						     (struct ap_finding_figures){p99, edge, "ns"});
+	ap_finding_message(all, finding, "%s %s: p99 is %s, above %s.", symbol->name,
+			   waits ? "waits long" : "is slow", ap_human_ns(p99).text,
+			   ap_human_ns(edge).text);
 	ap_finding_evidence(all, finding,
 			    "%.2f %% of its calls (%llu of %llu) took %s or more, the slowest %s",
 			    share, (unsigned long long)function->critical,
@@ -78,11 +84,19 @@ static void found(const struct ap_report *report, struct ap_findings *all, uint3
 	ap_finding_evidence(all, finding,
 			    "%.1f %% of its time is its own, not that of functions it calls",
 			    ap_figure_share((double)function->self_ns, (double)function->total_ns));
-	ap_finding_recommend(all, finding,
-			     "Look for waiting or for work that grows with the input in %s%s "
-			     "itself: instrumented "
-			     "callees are not to blame.",
-			     symbol->name, ap_finding_place(symbol).text);
+	if (waits)
+		ap_finding_recommend(
+			all, finding,
+			"The program used little CPU: if %s%s is meant to wait, nothing is "
+			"wrong.",
+			symbol->name, ap_finding_place(symbol).text);
+	else
+		ap_finding_recommend(
+			all, finding,
+			"Look for waiting or for work that grows with the input in %s%s "
+			"itself: instrumented "
+			"callees are not to blame.",
+			symbol->name, ap_finding_place(symbol).text);
 }
 
 void ap_find_latency_p99(const struct ap_report *report, struct ap_findings *all)

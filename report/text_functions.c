@@ -47,10 +47,18 @@ static void cell_ns(struct ap_text_out *text, double ns, const char *mark)
 	cell(text, figure, 8);
 }
 
+void ap_text_figure(struct ap_text_out *text, const char *mark, const char *figure, int columns)
+{
+	char marked[32];
+
+	snprintf(marked, sizeof(marked), "%s%s", mark, figure);
+	fprintf(text->out, "%*s", columns, marked);
+}
+
 static void cell_quantile(struct ap_text_out *text, const struct ap_profile_function *function,
 			  double q)
 {
-	if (!ap_figure_enough(function->timed_calls, q))
+	if (!ap_figure_enough(ap_figure_recorded(function), q))
 		cell(text, "n/a", 8);
 	else
 		cell_ns(text, ap_figure_quantile_ns(function, q),
@@ -71,7 +79,7 @@ static void put_hot(struct ap_text_page *page, const struct ap_profile_function 
 	struct ap_text_out *text = &page->text;
 	char share[16];
 
-	snprintf(share, sizeof(share), "%.1f %%",
+	snprintf(share, sizeof(share), "%s%.1f %%", ap_figure_estimated(function) ? "~" : "",
 		 ap_figure_share((double)function->self_ns, self_sum));
 	fputs("    ", text->out);
 	cell_ns(text, (double)function->self_ns, ap_figure_estimated(function) ? "~" : "");
@@ -82,7 +90,7 @@ static void put_hot(struct ap_text_page *page, const struct ap_profile_function 
 	cell_ns(text, ap_figure_mean_ns(function), function->estimated_calls ? "~" : "");
 	cell_quantile(text, function, 0.5);
 	cell_quantile(text, function, 0.99);
-	cell_ns(text, ap_figure_max_ns(function), "");
+	cell_ns(text, ap_figure_max_ns(function), function->counted_calls ? "~" : "");
 	putc('\n', text->out);
 }
 
@@ -144,11 +152,11 @@ void ap_text_edges(struct ap_text_page *page, uint32_t function, bool callers, s
 	}
 	for (i = 0; i < edges.n && (!rows || i < rows); i++) {
 		const struct ap_edge *edge = &edges.items[i];
-		fprintf(page->text.out, "  %-9s%7s%9s%8s  %s\n",
-			i	  ? ""
-			: callers ? "called by"
-				  : "calls",
-			ap_human_count(edge->calls).text, ap_human_ns((double)edge->total_ns).text,
+		const char *mark = edge->estimated ? "~" : "";
+		fprintf(page->text.out, "  %-9s", i ? "" : callers ? "called by" : "calls");
+		ap_text_figure(&page->text, mark, ap_human_count(edge->calls).text, 7);
+		cell_ns(&page->text, (double)edge->total_ns, mark);
+		fprintf(page->text.out, "%8s  %s\n",
 			ap_human_percent(ap_figure_share((double)edge->total_ns, total)).text,
 			ap_text_label(label, &report->symbols[edge->function], 43));
 	}
@@ -179,10 +187,10 @@ static void put_latency(struct ap_text_page *page, const struct ap_profile_funct
 	struct ap_text_out *text = &page->text;
 
 	fputs("    ", text->out);
-	cell(text, ap_human_count(function->timed_calls).text, 7);
+	cell(text, ap_human_count(ap_figure_recorded(function)).text, 7);
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
 		cell_quantile(text, function, quantiles[i]);
-	cell_ns(text, ap_figure_max_ns(function), "");
+	cell_ns(text, ap_figure_max_ns(function), function->counted_calls ? "~" : "");
 	putc('\n', text->out);
 	if (!function->slow && !function->very_slow && !function->critical)
 		return;
@@ -199,7 +207,7 @@ static bool has_latency(const struct ap_report *report, uint32_t f)
 	const struct ap_profile_function *function = &report->profile->functions[f];
 
 	return ap_figure_listed(report, f) &&
-	       (function->timed_calls >= LATENCY_MIN_CALLS || function->critical);
+	       (ap_figure_recorded(function) >= LATENCY_MIN_CALLS || function->critical);
 }
 
 static void put_latency_heading(struct ap_text_page *page)

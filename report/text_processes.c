@@ -37,16 +37,6 @@ static int by_work(const void *a, const void *b, void *rows)
 	return x < y ? -1 : x > y;
 }
 
-static unsigned depth_of(const struct ap_profile *profile, uint32_t row)
-{
-	unsigned depth = 0;
-
-	for (int32_t up = profile->processes[row].parent; up >= 0 && depth < profile->processes_n;
-	     up = profile->processes[up].parent)
-		depth++;
-	return depth;
-}
-
 /* Children of @parent (-1: of nobody) on top of the stack, the first of them uppermost. */
 static size_t push(const struct ap_profile *profile, uint32_t *stack, size_t n, int32_t parent)
 {
@@ -71,11 +61,25 @@ static struct place *in_order(const struct ap_profile *profile)
 	}
 	for (size_t n = push(profile, stack, 0, -1); n && used < profile->processes_n;) {
 		const uint32_t row = stack[--n];
-		places[used++] = (struct place){row, depth_of(profile, row), false};
+		places[used++] = (struct place){.row = row};
 		n = push(profile, stack, n, (int32_t)row);
 	}
 	free(stack);
 	return places;
+}
+
+/* Of those that are shown: a row stands below the nearest of what made it. */
+static unsigned depth_of(const struct ap_profile *profile, const bool *shown, uint32_t row)
+{
+	unsigned depth = 0;
+	size_t steps = 0; /* no more than there are */
+
+	for (int32_t up = profile->processes[row].parent; up >= 0 && steps < profile->processes_n;
+	     up = profile->processes[up].parent) {
+		depth += shown[up];
+		steps++;
+	}
+	return depth;
 }
 
 /* Return: 0 or -ENOMEM. */
@@ -91,8 +95,10 @@ static int choose(const struct ap_profile *profile, struct place *places, size_t
 		qsort_r(ranked, n, sizeof(*ranked), by_work, profile->processes);
 		for (size_t i = 0; i < n && i < most; i++)
 			shown[ranked[i].row] = true;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			places[i].shown = shown[places[i].row];
+			places[i].depth = depth_of(profile, shown, places[i].row);
+		}
 	}
 	const int error = ranked && shown ? 0 : -ENOMEM;
 	free(ranked);
@@ -154,7 +160,8 @@ void ap_text_processes(struct ap_text_page *page)
 		page->error = -ENOMEM;
 		return;
 	}
-	ap_text_heading(&page->text, "PROCESSES", "a process stands below the one that made it");
+	ap_text_heading(&page->text, "PROCESSES",
+			"a process stands below what made it, as far as that is shown");
 	fprintf(page->text.out, "  %10s %7s %7s %6s %6s %8s  %-10s %s\n", "pid", "cpu", "life",
 		"calls", "thr", "peak", "end", "program");
 	for (size_t i = 0; i < n; i++) {

@@ -34,6 +34,8 @@ void ap_text_callers(struct ap_text_page *page);
 void ap_text_callees(struct ap_text_page *page);
 void ap_text_tree(struct ap_text_page *page);
 
+/** ap_text_figure() - right-aligned in @columns, with a @mark before it. */
+void ap_text_figure(struct ap_text_out *text, const char *mark, const char *figure, int columns);
 /** ap_text_label() - "name (file:line)", escaped, in at most @columns; the place is left out before
  * the name is cut.
  * Return: @ret. */

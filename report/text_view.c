@@ -142,9 +142,11 @@ static void put_node(struct ap_text_page *page, uint32_t id, unsigned depth)
 
 	if (2 * depth > MAX_INDENT)
 		snprintf(level, sizeof(level), "[%u] ", depth);
-	fprintf(page->text.out, "%9s%9s%7s  %*s%s%s\n", ap_human_ns((double)node->total_ns).text,
-		ap_human_ns((double)node->self_ns).text, ap_human_count(node->calls).text,
-		(int)indent, "", level,
+	const char *mark = node->estimated ? "~" : "";
+	ap_text_figure(&page->text, mark, ap_human_ns((double)node->total_ns).text, 9);
+	ap_text_figure(&page->text, mark, ap_human_ns((double)node->self_ns).text, 9);
+	ap_text_figure(&page->text, mark, ap_human_count(node->calls).text, 7);
+	fprintf(page->text.out, "  %*s%s%s\n", (int)indent, "", level,
 		ap_text_label(label, &page->report->symbols[node->function],
 			      53 - indent - strlen(level)));
 }

@@ -69,9 +69,11 @@ static struct counts count(const struct ap_report *report)
 	return counts;
 }
 
-static void put_findings(FILE *out, const struct ap_report *report)
+/* @ended: badly, which has been said. */
+static void put_findings(FILE *out, const struct ap_report *report, bool ended)
 {
 	const struct counts n = count(report);
+	const char *nothing = ended ? "Nothing else was found." : "No problem found.";
 
 	if (n.critical || n.warning) {
 		if (n.critical)
@@ -82,17 +84,18 @@ static void put_findings(FILE *out, const struct ap_report *report)
 				n.warning == 1 ? "" : "s");
 		fprintf(out, ": %s", report->findings[0].message);
 	} else if (n.info) {
-		fprintf(out, "No problem found. Hint: %s", report->findings[0].message);
+		fprintf(out, "%s Hint: %s", nothing, report->findings[0].message);
 	} else {
-		fputs("No problem found.", out);
+		fputs(nothing, out);
 	}
 }
 
 static void put_verdict(FILE *out, const struct ap_report *report)
 {
 	const struct ap_profile_process *process = &report->profile->process;
+	const bool signal = process->end == AP_PROFILE_SIGNAL;
 
-	if (process->end == AP_PROFILE_SIGNAL)
+	if (signal)
 		fprintf(out, "Ended by signal %d (%s). ", process->signal,
 			strsignal(process->signal));
 	else if (process->end == AP_PROFILE_KILLED)
@@ -100,7 +103,7 @@ static void put_verdict(FILE *out, const struct ap_report *report)
 	if (!report->order_n && !report->findings_n)
 		fputs("Nothing was recorded.", out);
 	else
-		put_findings(out, report);
+		put_findings(out, report, signal || process->end == AP_PROFILE_KILLED);
 	if (!report->profile->quality.identity_holds)
 		fputs(" Events are missing: the figures are not complete.", out);
 }

@@ -275,7 +275,7 @@ static void put_function(struct page *page, uint32_t id, double self_sum)
 	ap_json_string(json, "kind",
 		       function->kind == AP_FUNCTION_SYNTHETIC ? "synthetic" : "instrumented");
 	ap_json_uint(json, "calls", function->calls);
-	ap_json_uint(json, "timed_calls", function->timed_calls - function->estimated_calls);
+	ap_json_uint(json, "timed_calls", ap_figure_recorded(function));
 	ap_json_uint(json, "counted_calls", function->counted_calls);
 	ap_json_uint(json, "open_calls", function->open_calls);
 	ap_json_uint(json, "total_ns", function->total_ns);
@@ -323,6 +323,8 @@ static void put_call_tree(struct page *page)
 		ap_json_uint(json, "self_ns", node->self_ns);
 		if (node->recursive)
 			ap_json_bool(json, "recursive", true);
+		if (node->estimated)
+			ap_json_bool(json, "estimated", true);
 		ap_json_end(json, '}');
 	}
 	ap_json_end(json, ']');

@@ -11,7 +11,7 @@ struct ap_batch {
 	struct ap_shard *shard;
 	struct ap_thread *thread;
 	struct ap_cache_entry *cache;
-	struct ap_gates *gates; /* NULL: the thread never had any */
+	const struct ap_gates *gates; /* NULL: the thread never had any */
 	struct ap_frame *frames;
 	uint32_t frames_max;
 	uint32_t depth;
@@ -37,6 +37,12 @@ static inline uint32_t ap_batch_node_below(const struct ap_batch *b, uint32_t de
 static inline uint32_t ap_frame_stack(const struct ap_frame *frame)
 {
 	return ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+}
+
+/** ap_batch_is_part() - is the frame at @depth no call, but more time of the one under it? */
+static inline bool ap_batch_is_part(const struct ap_batch *b, uint32_t depth)
+{
+	return depth <= b->frames_max && b->frames[depth - 1].flags & AP_FRAME_PART;
 }
 
 /** ap_batch_time() - full time of the next event. */

@@ -62,6 +62,7 @@ static void park(const struct ap_batch *b, uint64_t time)
 		ap_fiber_at(b->c, b->fiber)->depth = b->depth;
 		ap_fiber_at(b->c, b->fiber)->virtual_ticks = now;
 		ap_fiber_at(b->c, b->fiber)->left_ticks = time;
+		ap_fiber_at(b->c, b->fiber)->thin |= b->thread->window != 0;
 	}
 }
 
@@ -80,7 +81,7 @@ static void close_parked(const struct ap_batch *b, uint32_t stack, uint32_t *dep
 	for (; *depth; --*depth) {
 		if (*depth <= other.frames_max)
 			ap_batch_close(&other, *depth, now);
-		b->thread->unclosed++;
+		b->thread->unclosed += !ap_batch_is_part(&other, *depth);
 	}
 }
 
@@ -106,6 +107,8 @@ static void change_stack(struct ap_batch *b, uint32_t to, uint64_t time)
 			close_parked(b, to, &f->depth, f->virtual_ticks);
 		depth = f->depth;
 		resumed = f->virtual_ticks;
+		if (f->thin && !b->thread->window)
+			b->thread->window = AP_WINDOW(0u, 0u); /* as who began it has folded it */
 	} else {
 		to = AP_FIBER_LOST;
 	}
@@ -141,5 +144,6 @@ void ap_batch_end_fiber(struct ap_batch *b, uint32_t fiber, uint64_t now)
 	struct ap_fiber *f = ap_fiber_at(b->c, fiber);
 	close_parked(b, fiber, &f->depth, f->virtual_ticks);
 	f->virtual_ticks = 0;
+	f->thin = 0;
 	release(b, fiber);
 }

@@ -3,6 +3,7 @@
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
 #include "spool/names.h"
+#include "spool/options.h"
 
 #define VALUE_MAX 1024
 
@@ -294,29 +295,11 @@ static void set_one(struct ap_settings *s, const char *key, const char *value)
 	ignore(s, key, "unknown option");
 }
 
-/* Copies one "key=value" up to ':' with "\:" unescaped; "::" inside of a value is a name's of C++. Return: where the next
- * begins. */
-static const char *take_item(const char *text, char *item, size_t size)
-{
-	size_t used = 0;
-	bool scope = false; /* the colon before was the first of two */
-	while (*text && (*text != ':' || scope || (used && text[1] == ':'))) {
-		scope = *text == ':' && !scope;
-		if (*text == '\\' && (text[1] == ':' || text[1] == '\\'))
-			text++;
-		if (used + 1 < size)
-			item[used++] = *text;
-		text++;
-	}
-	item[used] = 0;
-	return *text ? text + 1 : text;
-}
-
 static void parse_options(struct ap_settings *s, const char *text)
 {
 	char item[VALUE_MAX + 64];
 	while (*text) {
-		text = take_item(text, item, sizeof item);
+		text = ap_options_take(text, item, sizeof item, NULL);
 		if (!item[0])
 			continue;
 		char *equals = item;

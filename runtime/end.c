@@ -98,6 +98,7 @@ static void announce(struct ap_control *c, enum ap_end kind, int status)
 	h->end_ticks = ap_ticks();
 	h->end_kind = kind;
 	h->end_status = (uint32_t)status;
+	ap_gates_off(); /* who counts only has no buffer that could be frozen */
 	ap_threads_freeze(c);
 	wait_for_folds(c);
 	ap_usage_update(c); /* after the threads that would do it, too */
@@ -127,22 +128,13 @@ static bool may_end(struct ap_control *c)
 					   __ATOMIC_SEQ_CST);
 }
 
-static const char *last_part(const char *path)
-{
-	const char *last = path;
-	for (; *path; path++)
-		if (*path == '/')
-			last = path + 1;
-	return last;
-}
-
 /* `autoprof run` wants to know whose child our children are: a line is what is left of us. */
 static void leave_nothing(const struct ap_control *c)
 {
 	const struct ap_settings *s = &ap_runtime.settings;
 	char path[560], text[96];
 	struct ap_line where = {path, sizeof path, 0}, line = {text, sizeof text, 0};
-	if (s->report && !s->monitor && ap_names_run_pid(last_part(s->dir))) {
+	if (s->report && !s->monitor && ap_names_run_pid(ap_names_last(s->dir))) {
 		ap_line_str(&where, s->dir);
 		ap_line_str(&where, "/" AP_RUN_KIN);
 		ap_line_u64(&line, c->pid);

@@ -15,6 +15,7 @@
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
 #define ENTER_BITS ((uint64_t)AP_EVENT_ENTER << AP_EVENT_KIND_SHIFT)
 #define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
+#define SPECIAL_BITS ((uint64_t)AP_EVENT_SPECIAL << AP_EVENT_KIND_SHIFT)
 
 static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat,
 				   uint64_t ticks)
@@ -39,6 +40,13 @@ static inline void count_leaf(struct ap_control *c, struct ap_node_stat *stat, u
 	if (AP_UNLIKELY(ticks > stat->leaf_max))
 		stat->leaf_max = ticks;
 	ap_count_bucket(c, &stat->leaf_rows, ticks, 1);
+}
+
+/* Inside a call of the same path: its time is counted there. */
+static inline void count_inner_leaf(struct ap_control *c, struct ap_node_stat *stat, uint64_t ticks)
+{
+	stat->outer_ticks -= ticks;
+	((struct ap_function_stat *)ap_at(c, stat->function_stat))->inner++;
 }
 
 static inline uint64_t not_negative(struct ap_thread *thread, uint64_t ticks)
@@ -67,6 +75,8 @@ static inline __attribute__((always_inline)) void close_frame(struct ap_batch *b
 	stat->total_ticks += total;
 	if (AP_LIKELY(!(frame->flags & AP_FRAME_INNER)))
 		stat->outer_ticks += total;
+	else
+		function->inner++;
 	stat->self_ticks += self;
 	ap_add_square(stat->squares, total);
 	if (AP_UNLIKELY(total < stat->min))
@@ -87,17 +97,12 @@ void ap_batch_close(struct ap_batch *b, uint32_t depth, uint64_t now)
 	close_frame(b, depth, now);
 }
 
-static bool is_part(const struct ap_batch *b, uint32_t depth)
-{
-	return depth <= b->frames_max && b->frames[depth - 1].flags & AP_FRAME_PART;
-}
-
 void ap_batch_drop(struct ap_batch *b, uint32_t keep, uint64_t now)
 {
 	while (b->depth > keep) {
 		if (b->depth <= b->frames_max)
 			ap_batch_close(b, b->depth, now);
-		b->thread->unclosed += !is_part(b, b->depth);
+		b->thread->unclosed += !ap_batch_is_part(b, b->depth);
 		b->depth--;
 		b->thread->fold = AP_FOLD(b->depth, b->gap_slot, AP_FOLD_POSITION(b->thread->fold));
 	}
@@ -280,7 +285,7 @@ static inline uint64_t fold_leaf(struct ap_batch *b, const struct ap_cache_entry
 	const uint64_t ticks = duration(b->thread, ap_event_ahead(exit->time, from));
 	count_leaf(b->c, stat, ticks);
 	if (AP_UNLIKELY(child->node == b->node))
-		stat->outer_ticks -= ticks; /* inside a call of the same path: counted there */
+		count_inner_leaf(b->c, stat, ticks);
 	if (AP_UNLIKELY(ticks >= b->edge))
 		count_category(b->c, stat, ticks);
 	if (AP_LIKELY(b->depth))
@@ -354,6 +359,8 @@ static uint32_t exact_run(struct ap_batch *shared, const struct ap_event *events
 			break;
 		event += used;
 		ap_batch_at(&b, position + (uint64_t)(event - events));
+		if (AP_UNLIKELY(kind == (SPECIAL_BITS | lap)) && b.thread->window)
+			break; /* it came to a stack with frames of a budget */
 	}
 	b.thread->last_ticks = b.last; /* whoever goes on needs a time near, not the last one */
 	*shared = b;
@@ -363,8 +370,10 @@ static uint32_t exact_run(struct ap_batch *shared, const struct ap_event *events
 uint32_t ap_batch_run(struct ap_batch *b, const struct ap_event *events, uint32_t from, uint32_t n,
 		      uint64_t lap, uint64_t position)
 {
+	if (AP_LIKELY(!b->thread->window))
+		from = exact_run(b, events, from, n, lap, position);
 	return AP_UNLIKELY(b->thread->window) ? ap_thin_run(b, events, from, n, lap, position)
-					      : exact_run(b, events, from, n, lap, position);
+					      : from;
 }
 
 static uint32_t reserved_slots(const struct ap_control *c, const struct ap_thread *thread,

@@ -35,7 +35,7 @@ static bool is_demoted(const struct ap_batch *b, const struct ap_event *event)
 /* How many calls one of a window stands for, where distributions are concerned. */
 static uint64_t weight(const struct ap_batch *b)
 {
-	return 1ull << (b->gates->weight_log2 & 31);
+	return b->gates ? 1ull << (b->gates->weight_log2 & 31) : 1;
 }
 
 static uint64_t self_of(const struct ap_frame *frame, uint64_t total)
@@ -243,8 +243,7 @@ static void enter(struct ap_batch *b, const struct ap_event *event, uint64_t now
 		ap_batch_resync(b, event, now);
 		settle(b, now);
 	}
-	if (b->depth > b->frames_max ||
-	    (b->depth == b->frames_max && !ap_batch_room(b, event->word & AP_EVENT_FUNCTION_MASK)))
+	if (b->depth >= b->frames_max && !ap_batch_room(b, event->word & AP_EVENT_FUNCTION_MASK))
 		return;
 	const bool demoted = is_demoted(b, event);
 	if (demoted && group) {
@@ -277,6 +276,8 @@ static void end_of_hidden(struct ap_batch *b, const struct ap_event *event, uint
 		return;
 	drop_to(b, at, now);
 	struct ap_frame *part = &b->frames[at - 1];
+	if (same_function(part, event->word))
+		return; /* direct recursion stays in its node */
 	struct ap_frame call = *part;
 	const uint64_t total = since(b, part->start, now);
 	call.node = ap_node_child(b->c, part->node, ap_event_address(event->word), b->last);
@@ -288,12 +289,27 @@ static void end_of_hidden(struct ap_batch *b, const struct ap_event *event, uint
 		b->frames[at - 2].child_ticks += total;
 }
 
+/* Is it the exit of the call at @at - 1, and not that of one that was only counted? In windows all are recorded. */
+static bool is_exit_of(const struct ap_batch *b, uint32_t at, const struct ap_event *event,
+		       const struct ap_gate *gate)
+{
+	const struct ap_frame *frame = &b->frames[at - 1];
+	if (!is_call_of(frame, event->word) || !gate || frame->flags & AP_FRAME_SAMPLE)
+		return is_call_of(frame, event->word);
+	const uint32_t exit = ap_event_stack(event->word, event->time);
+	return ap_gate_exit_fits(gate, (exit - ap_frame_stack(frame)) & 0x7ffffu,
+				 !((frame->word ^ event->word) & AP_EVENT_SITE_MASK),
+				 at == b->depth);
+}
+
 /* Frames of demoted functions are looked for in the window only: below may be another call of the same one.
  * Return: its place + 1; 0: none. */
-static uint32_t frame_of(const struct ap_batch *b, const struct ap_event *event, bool demoted)
+static uint32_t frame_of(const struct ap_batch *b, const struct ap_event *event,
+			 const struct ap_gate *gate)
 {
+	const bool demoted = gate && ap_gate_hides(gate, ap_event_stack(event->word, event->time));
 	for (uint32_t at = b->depth; at > 0; at--) {
-		if (is_call_of(&b->frames[at - 1], event->word))
+		if (is_exit_of(b, at, event, gate))
 			return at;
 		if (demoted && !(b->frames[at - 1].flags & (AP_FRAME_SAMPLE | AP_FRAME_PART)))
 			return 0;
@@ -303,14 +319,14 @@ static uint32_t frame_of(const struct ap_batch *b, const struct ap_event *event,
 
 static void leave(struct ap_batch *b, const struct ap_event *event, uint64_t now)
 {
-	const struct ap_frame *top = top_of(b);
 	if (b->depth > b->frames_max) {
 		b->depth--;
 		return;
 	}
-	const uint32_t at = top && is_call_of(top, event->word)
+	const struct ap_gate *gate = ap_gate_of(b->gates, ap_event_address(event->word));
+	const uint32_t at = top_of(b) && is_exit_of(b, b->depth, event, gate)
 				    ? b->depth
-				    : frame_of(b, event, is_demoted(b, event));
+				    : frame_of(b, event, gate);
 	if (at) {
 		drop_to(b, at, now);
 		if (b->frames[at - 1].flags & AP_FRAME_RARE)
@@ -319,7 +335,7 @@ static void leave(struct ap_batch *b, const struct ap_event *event, uint64_t now
 			ap_batch_close(b, at, now);
 		b->depth = at - 1;
 		b->node = ap_batch_node_below(b, b->depth);
-	} else if (ap_gate_of(b->gates, ap_event_address(event->word))) {
+	} else if (gate) {
 		end_of_hidden(b, event, now);
 	} else if (b->depth == 0 && b->c->header->pauses_n) {
 		b->shard->while_stopped++;

@@ -31,26 +31,19 @@ struct span {
 	uint64_t pair_x1000, gate_x1000; /* of a recorded and of a counted call, ns */
 };
 
-/* With its gates, and where those of the thread that had this record before are. */
+/* Behind the gates. */
 static struct ap_governor *make_governor(struct ap_control *c, struct ap_ctl *ctl)
 {
-	struct both {
-		struct ap_gates gates;
-		struct ap_governor governor;
-	} * both;
-	struct ap_thread *thread = ctl->thread;
-	if (!thread->gates)
-		thread->gates = ap_space_alloc(c, sizeof(struct both));
-	if (!thread->gates)
+	struct ap_gates *gates = ap_gates_take(c, ctl->thread);
+	if (!gates)
 		return NULL;
-	both = ap_at(c, (ap_ref)thread->gates);
-	for (size_t i = 0; i < sizeof(both->governor) / sizeof(uint64_t); i++)
-		((uint64_t *)&both->governor)[i] = 0;
-	both->governor.random = (ap_ticks() ^ (uint64_t)ctl->id << 48) | 1;
-	both->gates.weight_log2 = AP_WEIGHT_FIRST;
-	ctl->gates_all = &both->gates;
-	ap_gate_draw(ctl, &both->governor);
-	return &both->governor;
+	struct ap_governor *governor = (struct ap_governor *)(gates + 1);
+	for (size_t i = 0; i < sizeof(*governor) / sizeof(uint64_t); i++)
+		((uint64_t *)governor)[i] = 0;
+	governor->random = (ap_ticks() ^ (uint64_t)ctl->id << 48) | 1;
+	ctl->gates_all = gates;
+	ctl->skip = ap_gate_draw(gates, governor);
+	return governor;
 }
 
 static void begin_span(struct ap_ctl *ctl, uint64_t now)
@@ -247,15 +240,16 @@ static void promote(struct ap_ctl *ctl, const struct span *w)
 		ctl->gates_all->weight_log2--;
 }
 
+/* With what is demoted changes what times between windows consist of: a new epoch, also when nothing is left. */
 static void publish(struct ap_ctl *ctl)
 {
+	if (ctl->governor->changed)
+		ctl->thread->window = AP_WINDOW(++ctl->governor->epochs % AP_WINDOW_EPOCHS, 0u);
+	ctl->governor->changed = false;
 	if (!ctl->governor->active) {
 		ctl->gates = NULL;
 		return;
 	}
-	if (ctl->governor->changed)
-		ctl->thread->window = AP_WINDOW(++ctl->governor->epochs % AP_WINDOW_EPOCHS, 0u);
-	ctl->governor->changed = false;
 	ctl->gates = ctl->gates_all->gate;
 	if (!ap_runtime.gated) {
 		ap_runtime.gated = true;
@@ -282,8 +276,8 @@ void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_
 {
 	const uint64_t now = ap_ticks();
 	struct ap_governor *governor = ctl->governor;
-	if (!ap_runtime.settings.overhead_pct)
-		return;
+	if (!c->header->budget_pct || ctl->tid != ap_gettid())
+		return; /* in a vfork child the clock is another's */
 	if (!governor) {
 		if (ctl->thread->folded >= LEAST_EVENTS)
 			ctl->governor = governor = make_governor(c, ctl);
@@ -292,8 +286,10 @@ void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_
 		return;
 	}
 	const uint64_t span_ns = governor->epochs ? SPAN_NS : FIRST_SPAN_NS;
-	if (ctl->window || now - governor->span_ticks < ap_ticks_of_ns(span_ns))
+	if (now - governor->span_ticks < ap_ticks_of_ns(span_ns))
 		return;
+	if (ctl->window)
+		ap_gate_end_window(ctl); /* most slow paths may come in windows */
 	struct span w;
 	measure(c, ctl, now, &w);
 	const uint64_t cost = w.recorded_ns + w.counted_ns;

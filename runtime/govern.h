@@ -35,7 +35,9 @@ struct ap_governor {
 };
 
 /** ap_gate_draw() - a random number of calls until the next window begins: of all, one in 2^weight is in windows. */
-void ap_gate_draw(struct ap_ctl *ctl, struct ap_governor *governor);
+int32_t ap_gate_draw(struct ap_gates *gates, struct ap_governor *governor);
+/** ap_gate_end_window() - now, whatever it has seen. All events of the thread are folded. */
+void ap_gate_end_window(struct ap_ctl *ctl);
 /** ap_gate_close() - from now on calls of the function are counted only. All events of the thread are folded, no window is
  * under way. Again for a closed one: which of its open calls are kept is looked up anew. Return: false: no room. */
 bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address);

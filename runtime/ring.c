@@ -77,14 +77,19 @@ static void open_chunk(struct ap_control *c, struct ap_ctl *ctl)
 		ctl->end = 0; /* frozen between our check and our store */
 }
 
-/* Make @ref the chunk that hooks write to. Order: a reader that comes in between finds it empty. */
-static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, ap_ref ref, uint64_t base)
+/* The next lap of a chunk: nothing in it is of that one yet. */
+static void turn_chunk(struct ap_chunk *chunk, uint64_t base)
 {
-	struct ap_chunk *chunk = ap_at(c, ref);
 	const uint32_t lap = AP_CHUNK_LAP(chunk->lap_base) % 3 + 1;
-	const uint64_t first = (uint64_t)(chunk + 1);
-	ctl->thread->cursor = first;
 	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(lap, base), __ATOMIC_RELEASE);
+}
+
+/* Make the last chunk the one that hooks write to, again. Order: a reader that comes in between finds it empty. */
+static void begin_chunk(struct ap_control *c, struct ap_ctl *ctl, uint64_t base)
+{
+	struct ap_chunk *chunk = ap_at(c, ctl->thread->last_chunk);
+	ctl->thread->cursor = (uint64_t)(chunk + 1);
+	turn_chunk(chunk, base);
 	open_chunk(c, ctl);
 }
 
@@ -116,11 +121,12 @@ static bool append_chunk(struct ap_control *c, struct ap_ctl *ctl, uint32_t slot
 		return false;
 	const uint64_t base = AP_CHUNK_BASE(old_chunk->lap_base) + old_chunk->slots;
 	struct ap_chunk *chunk = ap_at(c, ref);
-	__atomic_store_n(&chunk->lap_base, AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(chunk->lap_base), base),
-			 __ATOMIC_RELEASE);
+	turn_chunk(chunk,
+		   base); /* before it can be found: it is empty, wherever the cursor stands */
 	old_chunk->next = ref;
 	__atomic_store_n(&thread->last_chunk, ref, __ATOMIC_RELEASE);
-	begin_chunk(c, ctl, ref, base);
+	thread->cursor = (uint64_t)(chunk + 1);
+	open_chunk(c, ctl);
 	return true;
 }
 
@@ -184,7 +190,7 @@ static bool make_room(struct ap_control *c, struct ap_ctl *ctl, struct ap_shard 
 		ap_chunk_free(c, old);
 		return true;
 	}
-	begin_chunk(c, ctl, old, AP_CHUNK_BASE(last->lap_base) + last->slots);
+	begin_chunk(c, ctl, AP_CHUNK_BASE(last->lap_base) + last->slots);
 	return true;
 }
 
@@ -352,7 +358,6 @@ static void bury_body(void *argument)
 	struct gone *g = argument;
 	ap_fold(g->c, g->shard, g->thread, AP_TEAR_ALL);
 	ap_fold_close_all(g->c, g->shard, g->thread, 0);
-	ap_gates_spill(g->c, g->shard, g->thread);
 }
 
 /* Fold what a thread left that ended without our notice, and free its memory. Return: was there one? */
@@ -461,10 +466,8 @@ static void flush_body(void *argument)
 	struct slow *s = argument;
 	struct ap_thread *thread = ap_self->thread;
 	ap_fold(s->c, s->shard, thread, s->word ? AP_TEAR_ALL : AP_TEAR_NONE);
-	if (s->word) {
+	if (s->word)
 		ap_fold_close_all(s->c, s->shard, thread, ap_ticks());
-		ap_gates_spill(s->c, s->shard, thread);
-	}
 }
 
 static bool flush(bool last, bool waited)
@@ -495,7 +498,7 @@ static bool flush(bool last, bool waited)
 
 bool ap_flush(bool last)
 {
-	return flush(last, false);
+	return flush(last, last && ap_self->gates_all); /* what it counted should find its reader */
 }
 
 void ap_flush_patiently(void)

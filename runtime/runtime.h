@@ -95,6 +95,7 @@ struct ap_control {
 	uint32_t cache_epoch; /* counted up when modules went away */
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];
+	ap_ref free_gates;
 	uint32_t attendant; /* 0 none, 1 starting, 2 started, 3 cannot be */
 	/* of the one that we started; it may not have come to say so in the spool */
 	uint32_t attendant_pid;
@@ -319,16 +320,18 @@ void ap_gate_turn(struct ap_ctl *ctl) AP_COLD;
  * all are folded, demote and promote by what the hooks cost. */
 void ap_gate_before_fold(struct ap_control *c, struct ap_ctl *ctl);
 void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl);
-/** ap_gate_of() - the gate of the function at @address, open or closed. Return: NULL when it never had one. */
-static inline struct ap_gate *ap_gate_of(struct ap_gates *gates, uint64_t address)
+/** ap_gate_of() - the gate of the function at @address, open or closed. @gates: or NULL. Return: NULL when it never had one. */
+static inline const struct ap_gate *ap_gate_of(const struct ap_gates *gates, uint64_t address)
 {
-	const uint32_t i = ap_gate_find(gates->gate, address);
+	const uint32_t i = gates ? ap_gate_find(gates->gate, address) : AP_GATES;
 	return i < AP_GATES ? &gates->gate[i] : NULL;
 }
 /** ap_gates_off() - from now on hooks record all calls, whatever is demoted; the governor opens the gates when it can. */
 void ap_gates_off(void);
-/** ap_gates_spill() - the thread is over: its counts to the shard. */
-void ap_gates_spill(struct ap_control *c, struct ap_shard *shard, struct ap_thread *thread);
+/** ap_gates_take() - a table for a thread: all its gates are open. Return: NULL: no memory. */
+struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread);
+/** ap_gates_give() - the thread is over and all of its events are folded: its table is for others. What it counted stays there. */
+void ap_gates_give(struct ap_control *c, struct ap_thread *thread);
 
 /* pattern.c */
 /** ap_patterns_match() - which patterns of a comma-separated list are @name? Return: bit i: the i-th of the first 64. */
@@ -415,6 +418,9 @@ void ap_thread_bury(struct ap_control *c, struct ap_thread *thread);
 /** ap_thread_settled() - is every event folded? Only then are the open frames those of this moment. */
 bool ap_thread_settled(const struct ap_control *c, const struct ap_thread *thread);
 void ap_thread_key_init(void);
+/** ap_block_pop(), ap_block_push() - a list of blocks that nobody uses; its links are their first words. Return: 0: none. */
+ap_ref ap_block_pop(struct ap_control *c, ap_ref *list);
+void ap_block_push(struct ap_control *c, ap_ref *list, ap_ref ref);
 struct ap_thread *ap_thread_at(const struct ap_control *c, uint32_t id);
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread);
 void ap_chunk_free(struct ap_control *c, ap_ref chunk);

@@ -11,6 +11,7 @@
 
 #include "runtime/runtime.h"
 #include "runtime/sys.h"
+#include "spool/names.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -175,12 +176,22 @@ static void write_identity(struct ap_control *c)
 	h->hook_inside_x1000 = ap_runtime.hook_cost.inside;
 	h->hook_outside_x1000 = ap_runtime.hook_cost.outside;
 	h->hook_error_x1000 = ap_runtime.hook_cost.error;
-	h->budget_pct = ap_runtime.settings.overhead_pct;
 	h->hook_gate_x1000 = ap_runtime.hook_cost.gate;
 	h->hook_empty_x1000 = ap_runtime.hook_cost.empty;
 	h->deadline_ns = ap_runtime.settings.deadline_ns;
 	h->report_wanted = ap_runtime.settings.report;
 	h->hist_log2 = 5;
+}
+
+/* Where reading the clock is a call, hooks ask so much before each that counting would save nothing. */
+static void write_budget(struct ap_control *c)
+{
+	const uint32_t percent = ap_runtime.settings.overhead_pct;
+	if (ap_runtime.clock_kind != AP_CLOCK_MONOTONIC)
+		c->header->budget_pct = percent;
+	else if (percent)
+		ap_space_note(c, "no budget was kept: this machine has no counter that hooks could "
+				 "read by themselves");
 }
 
 static void write_edges(struct ap_spool_header *h)
@@ -209,6 +220,7 @@ static int write_spool(struct ap_control *c, bool forked, uint64_t parent_id)
 	write_identity(c);
 	write_edges(h);
 	write_texts(c);
+	write_budget(c);
 	h->flags = forked ? AP_SPOOL_FORKED : 0;
 	ap_pause_start(c);
 	h->parent_spool_id = parent_id;
@@ -261,6 +273,14 @@ static void populate_own(void)
 	populate(stack_end - START_STACK_USED, stack_end);
 }
 
+/* The `autoprof run` that we are of waits for our end, while it is there itself. */
+static void see_who_waits(struct ap_settings *s)
+{
+	const uint32_t run = s->monitor ? 0 : ap_names_run_pid(ap_names_last(s->dir));
+	if (run && ap_sys2(SYS_kill, run, 0) == -ESRCH)
+		s->monitor = true;
+}
+
 static void start_body(void *argument)
 {
 	struct ap_control *c = ap_runtime.control;
@@ -272,6 +292,7 @@ static void start_body(void *argument)
 		c->state = AP_STATE_OFF;
 		return;
 	}
+	see_who_waits(&ap_runtime.settings);
 	if (!find_ctls(c, forked)) {
 		ap_inert("no memory for threads, profiling is off", -ENOMEM);
 		return;

@@ -42,7 +42,7 @@ static uint32_t list_of(uint32_t items)
 	return 31u - (uint32_t)__builtin_clz(items);
 }
 
-static ap_ref pop(struct ap_control *c, ap_ref *list)
+ap_ref ap_block_pop(struct ap_control *c, ap_ref *list)
 {
 	ap_ref ref = 0;
 	if (__atomic_load_n(list, __ATOMIC_RELAXED) && try_lock(c)) {
@@ -54,7 +54,7 @@ static ap_ref pop(struct ap_control *c, ap_ref *list)
 	return ref;
 }
 
-static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
+void ap_block_push(struct ap_control *c, ap_ref *list, ap_ref ref)
 {
 	if (!try_lock(c))
 		return; /* lost to the allocator: rare, and bounded by the cap */
@@ -66,7 +66,7 @@ static void push(struct ap_control *c, ap_ref *list, ap_ref ref)
 /** ap_chunk_new() - a chunk of @slots (a power of two) for a thread; its lap goes on where it was. */
 ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread)
 {
-	ap_ref ref = pop(c, &c->free_chunks[list_of(slots)]);
+	ap_ref ref = ap_block_pop(c, &c->free_chunks[list_of(slots)]);
 	const bool used = ref != 0;
 	if (!ref)
 		ref = ap_space_alloc(c, sizeof(struct ap_chunk) +
@@ -85,7 +85,7 @@ ap_ref ap_chunk_new(struct ap_control *c, uint32_t slots, uint32_t thread)
 void ap_chunk_free(struct ap_control *c, ap_ref ref)
 {
 	const struct ap_chunk *chunk = ap_at(c, ref);
-	push(c, &c->free_chunks[list_of(chunk->slots)], ref);
+	ap_block_push(c, &c->free_chunks[list_of(chunk->slots)], ref);
 }
 
 void ap_chunk_keep(struct ap_control *c, struct ap_thread *thread, ap_ref ref)
@@ -114,7 +114,7 @@ static void free_kept(struct ap_control *c, struct ap_thread *thread)
 
 static ap_ref frames_new(struct ap_control *c, uint32_t frames)
 {
-	const ap_ref ref = pop(c, &c->free_frames[list_of(frames)]);
+	const ap_ref ref = ap_block_pop(c, &c->free_frames[list_of(frames)]);
 	return ref ? ref : ap_space_alloc(c, (uint64_t)frames * sizeof(struct ap_frame));
 }
 
@@ -134,7 +134,7 @@ bool ap_frames_grow(struct ap_control *c, ap_ref *frames, uint32_t *most)
 	__atomic_store_n(frames, ref, __ATOMIC_RELEASE);
 	__atomic_store_n(most, wanted, __ATOMIC_RELEASE);
 	if (old)
-		push(c, &c->free_frames[list_of(wanted / 2)], old);
+		ap_block_push(c, &c->free_frames[list_of(wanted / 2)], old);
 	return true;
 }
 
@@ -160,13 +160,11 @@ static void retire(struct ap_control *c, struct ap_thread *thread, uint32_t id)
 {
 	struct ap_spool_header *h = c->header;
 	const uint64_t other = ~h->retiring & 1;
-	const uint64_t gates = thread->gates; /* cleared: for the next one */
 	h->retired[other] = sum_with(ap_retired_sums(h), thread);
 	__atomic_store_n(&h->retiring, ((uint64_t)id + 1) << 1 | other, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (size_t k = 0; k < sizeof(*thread) / 8; k++)
 		((uint64_t *)thread)[k] = 0;
-	thread->gates = gates;
 	__atomic_store_n(&h->retiring, other, __ATOMIC_RELEASE);
 }
 
@@ -273,7 +271,7 @@ struct ring {
 static void put_back(struct ap_control *c, const struct ring *ring)
 {
 	if (ring->frames)
-		push(c, &c->free_frames[list_of(ring->frames_max)], ring->frames);
+		ap_block_push(c, &c->free_frames[list_of(ring->frames_max)], ring->frames);
 	if (ring->chunk)
 		ap_chunk_free(c, ring->chunk);
 }
@@ -405,11 +403,12 @@ static void end_record(struct ap_control *c, struct ap_thread *thread, uint64_t 
 			   !AP_FOLD_DEPTH(thread->fold);
 	thread->end_ticks = end_ticks;
 	if (whole) { /* else the reader finishes it */
+		ap_gates_give(c, thread);
 		const ap_ref last = thread->last_chunk;
 		thread->first_chunk = thread->last_chunk = 0;
 		ap_chunk_free(c, last);
 		free_kept(c, thread);
-		push(c, &c->free_frames[list_of(thread->frames_max)], thread->frames);
+		ap_block_push(c, &c->free_frames[list_of(thread->frames_max)], thread->frames);
 		thread->frames = 0;
 		thread->frames_max = 0;
 	}

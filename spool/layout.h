@@ -315,6 +315,8 @@ struct ap_spool_header {
 	struct ap_pause pauses[AP_PAUSES];
 	uint32_t pauses_n;
 	uint32_t budget_pct; /* option overhead=; 0: none, everything is recorded */
+	ap_ref gates; /* the newest table of gates, whoever has it; each knows the one before */
+	uint32_t reserved;
 };
 
 /* What the patterns of a list are names of. */
@@ -477,7 +479,8 @@ struct ap_fiber {
 	uint32_t state;	     /* enum ap_fiber_state */
 	uint64_t
 		left_ticks; /* time at which it was left, not virtual; a stop since then ended what is open there */
-	uint64_t reserved;
+	uint32_t thin; /* it was left by a thread with gates: frames may be parts, or of windows */
+	uint32_t reserved;
 };
 
 enum ap_fiber_state {
@@ -566,7 +569,9 @@ struct ap_gate {
 	uint32_t id;	  /* of the function */
 	uint32_t
 		kept; /* which: stack pointer >> 4 of a call that is open for long: that one, and those above it */
-	uint64_t reserved;
+	uint32_t
+		moves; /* its exits come with another stack pointer than its enters: by a jump, or after alloca */
+	uint32_t reserved;
 };
 #define AP_GATE_OPEN (1ull << 63)
 #define AP_GATE_KEEPS (1ull << 62)
@@ -574,10 +579,12 @@ struct ap_gate {
 #define AP_GATES 1024u
 #define AP_GATES_NEAR 4u
 
-/** The gates of a thread. A function's is at one of AP_GATES_NEAR places from ap_gate_index(). */
+/** The gates of a thread, and later of another one: what was counted stays. A function's is at one of AP_GATES_NEAR places from
+ * ap_gate_index(). */
 struct ap_gates {
-	uint32_t weight_log2; /* one call in 2^this is in a window */
-	uint32_t reserved;
+	uint32_t
+		weight_log2; /* one call in 2^this is in a window; while no thread has it: the runtime's own */
+	ap_ref next; /* another table: all are in one list, from the header on */
 	uint64_t reserved_too[7];
 	struct ap_gate gate[AP_GATES];
 };
@@ -590,6 +597,18 @@ static inline bool ap_gate_hides(const struct ap_gate *gate, uint32_t stack)
 		return !(gate->function & AP_GATE_OPEN) &&
 		       ((stack - gate->kept) & 0x7ffffu) >= 0x40000u;
 	return true;
+}
+
+/** ap_gate_exit_fits() - of a function that has, or had, a gate: may an exit be that of a recorded call, and not that of one that
+ * was only counted? Those are deeper. An exit that comes by a jump has the stack pointer of the caller, one after alloca a lower
+ * one: then the call site has to be the same, and for the latter the call the innermost one.
+ * @up: by how many units the exit's stack pointer is above the enter's, modulo 2^19. */
+static inline bool ap_gate_exit_fits(const struct ap_gate *gate, uint32_t up, bool same_site,
+				     bool innermost)
+{
+	if (up == 0)
+		return same_site || !gate->moves;
+	return up < 0x40000u || (same_site && innermost);
 }
 
 /** ap_gate_index() - where the gate of the function at @address is, or in the places after it: AP_GATES_NEAR places for 64 bytes
@@ -656,8 +675,8 @@ struct ap_function_stat {
 	uint64_t slow; /* all calls with edge_ticks[0] <= total < edge_ticks[1] */
 	uint64_t very_slow;
 	uint64_t critical;
-	uint64_t beyond;  /* calls beyond AP_MAX_FRAMES */
-	uint64_t counted; /* by gates of threads that have ended */
+	uint64_t beyond; /* calls beyond AP_MAX_FRAMES */
+	uint64_t inner;	 /* of all calls: made by a call of the same path */
 	uint64_t reserved;
 };
 

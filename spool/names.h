@@ -184,6 +184,19 @@ static inline uint32_t ap_names_spool_pid(const char *name)
 	return ap_names_same(end + 17, AP_SPOOL_SUFFIX) ? pid : 0;
 }
 
+/** ap_names_last() - what is behind the last slash of @path. */
+static inline const char *ap_names_last(const char *path)
+{
+	const char *last = path;
+
+	for (; *path; path++) {
+		if (*path == '/') {
+			last = path + 1;
+		}
+	}
+	return last;
+}
+
 /** ap_names_run_pid() - the pid in the name of a run directory; 0: not such a name. */
 static inline uint32_t ap_names_run_pid(const char *name)
 {

@@ -24,6 +24,11 @@ static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);
 }
 
+static inline void ap_arch_count(uint64_t *counter)
+{
+	__atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
 static inline uint64_t ap_arch_stack_pointer(void)
 {
 	return (uint64_t)__builtin_frame_address(0);

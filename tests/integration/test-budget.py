@@ -43,8 +43,20 @@ def none():
 
 @ap.case("recursion, jumps, signals: each call is counted once")
 def odd():
-    for mode, n in (("recursive", 30), ("jumps", N // 4), ("signals", N)):
-        sane(run(mode, n))
+    for mode, n in (("recursive", 30), ("jumps", N // 4), ("signals", N), ("walk", N)):
+        for compiler in ap.COMPILERS:
+            sane(run(mode, n, compiler=compiler))
+
+
+@ap.case("threads that end when all shards are held keep what they have counted")
+def crowd():
+    for _ in range(3):
+        sane(run("crowd", 2 * N))
+
+
+@ap.case("a program that begins to use fibers, on which threads with and without a budget take turns")
+def fibers():
+    sane(run("fibers", N // 2))
 
 
 @ap.case("a killed program has what it had counted")

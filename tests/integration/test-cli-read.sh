@@ -33,6 +33,11 @@ check 'options may follow' has "$("$autoprof" report copy.spool --json)" '"autop
 check 'two have headers' same "$("$autoprof" report copy.spool "$dead" | grep -c '^==> ')" 2
 check 'one has none' same "$("$autoprof" report copy.spool | grep -c '^==> ')" 0
 check 'callers are shown' has "$("$autoprof" report --callers=leaf copy.spool)" '1000 .*middle'
+said=$("$autoprof" report --callers=lea copy.spool 2>&1)
+check 'callers of what was not called are trouble' same $? 2
+check 'which says what is like it' has "$said" "^autoprof: no function named 'lea' was called; similar: leaf"
+check 'an ignored SIGCHLD does no harm' has "$(trap '' CHLD && exec "$autoprof" report copy.spool)" 'leaf'
+check 'a directory that cannot be made is trouble' same "$(status "$autoprof" info --dir=/dev/null/x)" 2
 "$autoprof" report -o r.json copy.spool 2>said
 check 'a file gets the format of its extension' has "$(cat r.json)" '"autoprof-report/1"'
 check 'and is named' same "$(cat said)" 'autoprof: report: r.json'

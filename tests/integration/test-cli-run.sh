@@ -119,6 +119,12 @@ check 'report=none leaves the spool' has "$(cat said)" '^autoprof: spool: .*\.sp
 check 'which can be reported' has "$("$autoprof" report --delete)" 'cli-modes'
 check 'and is gone then' same "$(ls "$spools")" ''
 
+for given in memory=32M: 'memory=32M::' 'memory=32M\'; do
+  AUTOPROF_OPTIONS=$given run -q "$victim" exit 0 >/dev/null 2>&1
+  check "what '$given' ends with takes nothing of what follows" test -s autoprof.cli-modes.*.txt
+  rm -f autoprof.*
+done
+
 mkdir 'blank here'
 cp "$autoprof" "$(dirname "$autoprof")/libautoprof.so" 'blank here'
 'blank here/autoprof' run -q "$victim" >/dev/null

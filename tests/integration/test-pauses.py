@@ -272,6 +272,15 @@ def reset_damaged():
         assert any(word in n for n in report.quality["notes"]), report.quality["notes"]
 
 
+@ap.case("of a directory: all that are there, whoever has died before")
+def directory():
+    v = Victim().do("call 3")
+    ap.run([ap.build("paused", ["paused.c"], ["-O1"])], options="report=none", spool_dir=v.run.spool_dir)
+    assert len(v.run.spools()) == 2, v.run.spools()
+    v.ctl("stop", pid=v.run.spool_dir)
+    expect(v.do("call 5").end().report(), 3, 1, {"main": 1})
+
+
 @ap.case("what is no process, no command, or has ended: one clear error, status 2")
 def errors():
     v = Victim("monitor=off")

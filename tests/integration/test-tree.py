@@ -203,6 +203,22 @@ def corrupt():
     assert [row["calls"] for row in tree.rows] == [0, 13], tree.rows
 
 
+@ap.case("what begins to record when the command is over sees to its own report")
+def late():
+    tree = Tree("sh", "-c", "(sleep 1; exec %s leaf 3) >/dev/null 2>&1 &" % build(), tree=False)
+    assert tree.run.wait_reports(1)[0].assert_sane().calls("work") == 10
+    assert [f for f in os.listdir(tree.spools) if f != "log"] == [], os.listdir(tree.spools)
+
+
+@ap.case("what waits for the end of a run is not for others to remove")
+def held():
+    spools = "$(printf '%s' \"$AUTOPROF_OPTIONS\" | tr : '\\n' | sed -n 's/^dir=//p')"
+    clean = "d=%s; LD_PRELOAD= %s gc --all --dir=$d/..; LD_PRELOAD= %s report --delete $d" % (spools, ap.PROGRAM,
+                                                                                              ap.PROGRAM)
+    tree = Tree("sh", "-c", "%s leaf 3; %s >/dev/null; %s leaf 4" % (build(), clean, build()))
+    assert tree.report.calls("work") == 21, (tree.report.calls("work"), tree.done.stderr)
+
+
 @ap.case("with the preload alone each process has its own report, as ever")
 def preloaded():
     r = ap.run([build(), "fork", "3"])

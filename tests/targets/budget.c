@@ -5,11 +5,14 @@
  *  threads    the same in eight threads
  *  planted    grandparent() works, and calls middle() twice, which works, and calls child() 200 times
  *  planted8   the same in eight threads
+ *  crowd      flat in 64 threads, which all end at about the same time
+ *  fibers     flat, then parent() on four stacks, which two threads take turns on
  *  recursive  fib()
+ *  walk       odd() and even() call each other, one by a jump, the other with memory on the stack
  *  phases     changing(): short in the first half, long in the second
  *  periodic   alternating(): every eighth call takes twenty times as long
  *  jumps      leaf() below a longjmp in every call of jumper()
- *  signals    flat, interrupted by on_alarm(), which calls leaf()
+ *  signals    flat, interrupted by on_alarm(), which calls leaf() a thousand times
  *  kill       flat, and SIGKILL in the middle */
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "victim.h"
@@ -52,13 +56,81 @@ static void say_flat(unsigned long n)
 	SAY_CALLS("leaf", 2 * n);
 }
 
-static UNTRACED void in_eight_threads(void *(*body)(void *), unsigned long n)
+static UNTRACED void in_threads(unsigned threads, void *(*body)(void *), unsigned long n)
 {
-	pthread_t thread[8];
-	for (int i = 0; i < 8; i++)
-		pthread_create(&thread[i], NULL, body, (void *)(n / 8));
-	for (int i = 0; i < 8; i++)
+	pthread_t thread[64];
+	for (unsigned i = 0; i < threads; i++)
+		pthread_create(&thread[i], NULL, body, (void *)(n / threads));
+	for (unsigned i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
+}
+
+#define FIBERS 4
+static ucontext_t driver, fibers[FIBERS];
+static char stacks[FIBERS][65536];
+static unsigned long rounds;
+
+static UNTRACED void on_fiber(int i)
+{
+	for (unsigned long k = 0; k < rounds; k++) {
+		for (int j = 0; j < 100; j++)
+			parent(3);
+		swapcontext(&fibers[i], &driver);
+	}
+}
+
+/* The half of all rounds. */
+static UNTRACED void *drive(void *unused)
+{
+	for (unsigned long k = 0; k < rounds / 2; k++)
+		for (int i = 0; i < FIBERS; i++)
+			swapcontext(&driver, &fibers[i]);
+	return unused;
+}
+
+static UNTRACED void on_fibers(unsigned long n)
+{
+	pthread_t thread;
+	rounds = n / 100 / FIBERS / 2 * 2;
+	for (int i = 0; i < FIBERS; i++) {
+		getcontext(&fibers[i]);
+		fibers[i].uc_stack.ss_sp = stacks[i];
+		fibers[i].uc_stack.ss_size = sizeof stacks[i];
+		makecontext(&fibers[i], (void (*)(void))on_fiber, 1, i);
+	}
+	drive(NULL);
+	pthread_create(&thread, NULL, drive, NULL);
+	pthread_join(thread, NULL);
+}
+
+static APART unsigned long odd(unsigned long n);
+
+static APART unsigned long even(unsigned long n)
+{
+	volatile char room[n % 64 + 1];
+	room[0] = (char)n;
+	return n == 0 ? (unsigned char)room[0] : odd(n - 1) + 1;
+}
+
+/* At -O2 its exit hook is reached by a jump where there is nothing to return. */
+static APART void step(unsigned long n)
+{
+	sink += n;
+}
+
+static APART unsigned long odd(unsigned long n)
+{
+	step(n);
+	return n == 0 ? 0 : even(n - 1) + 1;
+}
+
+static UNTRACED void walk(unsigned long n)
+{
+	for (unsigned long i = 0; i < n / 40; i++)
+		even(39);
+	SAY_CALLS("even", n / 40 * 20);
+	SAY_CALLS("odd", n / 40 * 20);
+	SAY_CALLS("step", n / 40 * 20);
 }
 
 static UNTRACED void spin(unsigned n)
@@ -139,7 +211,8 @@ static APART void jumper(void)
 static void on_alarm(int signal)
 {
 	(void)signal;
-	leaf(1);
+	for (int i = 0; i < 1000; i++)
+		leaf(1);
 	alarms++;
 }
 
@@ -163,13 +236,22 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		flat((void *)n);
 		say_flat(n);
 	} else if (strcmp(mode, "threads") == 0) {
-		in_eight_threads(flat, n);
+		in_threads(8, flat, n);
 		say_flat(n / 8 * 8);
+	} else if (strcmp(mode, "crowd") == 0) {
+		in_threads(64, flat, n);
+		say_flat(n / 64 * 64);
+	} else if (strcmp(mode, "fibers") == 0) {
+		flat((void *)n);
+		on_fibers(n);
+		say_flat(n + rounds * FIBERS * 100);
+	} else if (strcmp(mode, "walk") == 0) {
+		walk(n);
 	} else if (strcmp(mode, "planted") == 0) {
 		planted((void *)n);
 		say_planted(n);
 	} else if (strcmp(mode, "planted8") == 0) {
-		in_eight_threads(planted, n);
+		in_threads(8, planted, n);
 		say_planted(n / 8 * 8);
 	} else if (strcmp(mode, "recursive") == 0) {
 		SAY_CALLS("fib", fib_calls(n));
@@ -194,7 +276,7 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		flat((void *)n);
 		stop_alarms();
 		SAY_CALLS("parent", n);
-		SAY_CALLS("leaf", 2 * n + alarms);
+		SAY_CALLS("leaf", 2 * n + 1000 * alarms);
 		SAY_CALLS("on_alarm", alarms);
 	} else if (strcmp(mode, "kill") == 0) {
 		flat((void *)n);

@@ -124,8 +124,8 @@ static pid_t spawn(const struct kills_place *place, const struct kills_plan *pla
 	snprintf(n, sizeof n, "%u", threads);
 	snprintf(rounds, sizeof rounds, "%u", plan->rounds);
 	snprintf(preload, sizeof preload, "LD_PRELOAD=%s", place->library);
-	snprintf(options, sizeof options, "AUTOPROF_OPTIONS=overhead=none:dir=%s:output=%s:%s:%s", place->spools,
-		 place->report, plan->options, place->options);
+	snprintf(options, sizeof options, "AUTOPROF_OPTIONS=overhead=none:dir=%s:output=%s:%s:%s",
+		 place->spools, place->report, plan->options, place->options);
 	return posix_spawn(&pid, place->victim, NULL, NULL, argv, envp) == 0 ? pid : -1;
 }
 

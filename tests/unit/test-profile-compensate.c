@@ -102,6 +102,26 @@ START_TEST(recursion_loses_each_pair_once)
 }
 END_TEST
 
+/* As the runtime has it: in one node. main does 500, and calls outer, which does 100 at each of three levels. */
+START_TEST(direct_recursion_pays_for_its_own_calls)
+{
+	const uint64_t third = 100 + INSIDE, second = 100 + PAIR + third,
+		       first = 100 + PAIR + second;
+	const uint64_t main_self = 500 + PAIR;
+
+	ap_builder_leaf(b, 0, n_outer, third);
+	ap_builder_call(b, 0, n_outer, second, 100 + PAIR);
+	ap_builder_call(b, 0, n_outer, first, 100 + PAIR);
+	ap_builder_node_stat(b, 0, n_outer)->outer_ticks -= second + third;
+	ap_builder_function_stat(b, 0, f_outer)->inner = 2;
+	ap_builder_call(b, 0, n_main, main_self + first, main_self);
+	read_it();
+	assert_times(f_outer, 300, 300);
+	assert_times(f_main, 800, 500);
+	ck_assert_uint_eq(p->quality.compensation_clamps, 0);
+}
+END_TEST
+
 START_TEST(no_time_becomes_negative)
 {
 	ap_builder_leaf(b, 0, n_leaf, INSIDE - 5);
@@ -174,6 +194,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, every_call_loses_its_own_hooks_and_its_callers_lose_the_rest);
 	tcase_add_test(t, recursion_loses_each_pair_once);
+	tcase_add_test(t, direct_recursion_pays_for_its_own_calls);
 	tcase_add_test(t, no_time_becomes_negative);
 	tcase_add_test(t, a_total_keeps_its_self_time_whatever_is_below);
 	tcase_add_test(t, what_was_not_calibrated_is_not_taken);

@@ -28,6 +28,7 @@ static void setup(void)
 	const ap_ref ref = ap_builder_alloc(b, sizeof(*gates));
 	gates = ap_builder_at(b, ref);
 	gates->weight_log2 = 3;
+	b->hdr->gates = ref;
 	ap_builder_thread_at(b, thread)->gates = ref;
 	ap_builder_thread_at(b, thread)->window = AP_WINDOW_THIN;
 }

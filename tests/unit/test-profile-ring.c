@@ -164,9 +164,9 @@ static void link_unused_chunk(ap_ref chunk)
 	struct ap_chunk *before = ap_builder_at(b, t->last_chunk);
 	struct ap_chunk *last = ap_builder_at(b, chunk);
 
-	/* It was used before, in the lap that it still shows. */
+	/* It was used before, in another lap than the one that it shows. */
 	memcpy(last, before, sizeof(*before) + 64 * sizeof(struct ap_event));
-	last->lap_base = AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(before->lap_base), 64);
+	last->lap_base = AP_CHUNK_LAP_BASE(AP_CHUNK_LAP(before->lap_base) % 3 + 1, 64);
 	last->next = 0;
 	before->next = chunk;
 	t->last_chunk = chunk;

@@ -39,7 +39,7 @@ static void assert_narrow(char *text)
 START_TEST(the_table_shows_who_made_whom)
 {
 	report_fixture_tree(&fx);
-	assert_text("\nPROCESSES  (a process stands below the one that made it)\n"
+	assert_text("\nPROCESSES  (a process stands below what made it, as far as that is shown)\n"
 		    "         pid     cpu    life  calls    thr     peak  end        program\n"
 		    "        4242  300 ms  1.00 s 5.00 M      2 5.00 MiB  exit 0     demo\n"
 		    "        4300  200 ms  1.00 s  10001      1 10.0 MiB  signal 11   worker\n"

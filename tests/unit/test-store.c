@@ -157,6 +157,8 @@ START_TEST(options_are_found_behind_escapes)
 			 1);
 	ck_assert_str_eq(value, "no\\:");
 	ck_assert_int_eq(ap_store_option("dir=abcd", "dir", value, 4), -ENAMETOOLONG);
+	ck_assert_int_eq(ap_store_option("filter=a::dir=b:dir=c", "dir", value, sizeof(value)), 1);
+	ck_assert_str_eq(value, "c");
 }
 END_TEST
 
