@@ -331,7 +331,7 @@ static void leave_stack(struct ap_reader *r, struct ap_fold *fold)
 	fold->stack = (struct ap_stack){0};
 }
 
-static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
+int ap_fold_end_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 {
 	int e = 0;
 
@@ -347,7 +347,7 @@ static int close_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now)
 static int close_parked(struct ap_reader *r, struct ap_stack *stack)
 {
 	struct ap_fold other = {.stack = *stack};
-	const int e = close_all(r, &other, stack->virtual_ticks);
+	const int e = ap_fold_end_all(r, &other, stack->virtual_ticks);
 
 	*stack = other.stack;
 	return e;
@@ -369,7 +369,7 @@ int ap_fold_pause(struct ap_reader *r, struct ap_fold *fold, uint64_t time, bool
 	while (e == 0 && !*ret_stopped && ap_pause_after(&r->hdr, fold->last_ticks, &pause) &&
 	       pause.stop <= time) {
 		const uint64_t stop = pause.stop > fold->last_ticks ? pause.stop : fold->last_ticks;
-		e = close_all(r, fold, stop - fold->gap_ticks);
+		e = ap_fold_end_all(r, fold, stop - fold->gap_ticks);
 		*ret_stopped = time < pause.start;
 		fold->last_ticks = *ret_stopped ? stop : pause.start;
 	}
@@ -408,7 +408,7 @@ static int switch_to(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 static int end_fiber(struct ap_reader *r, struct ap_fold *fold, uint64_t id)
 {
 	if (id == fold->fiber) {
-		return close_all(r, fold, fold->last_ticks - fold->gap_ticks);
+		return ap_fold_end_all(r, fold, fold->last_ticks - fold->gap_ticks);
 	}
 	struct ap_reader_fiber *fiber = id ? free_fiber(r, id) : NULL;
 	if (!fiber) {

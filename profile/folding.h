@@ -25,6 +25,8 @@ void ap_fold_add_time(struct ap_reader *r, const struct ap_frame *frame, uint64_
  * Return: 0 or -ENOMEM. */
 int ap_fold_close_top(struct ap_reader *r, struct ap_fold *fold, uint64_t now);
 int ap_fold_close_unclosed(struct ap_reader *r, struct ap_fold *fold, uint64_t now);
+/** ap_fold_end_all() - everything that is open on the stack ends without an exit. Return: 0 or -ENOMEM. */
+int ap_fold_end_all(struct ap_reader *r, struct ap_fold *fold, uint64_t now);
 /** ap_fold_is_gone() - does a new call say that the innermost frame is gone? */
 bool ap_fold_is_gone(const struct ap_fold *fold, const struct ap_event *event);
 /** ap_fold_is_beyond() - calls on top of it are counted, not timed. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "profile/folding.h"
 #include "profile/reader.h"
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -72,12 +73,23 @@ static int close_parked(struct ap_reader *r, struct ap_stack *stack)
 	return e;
 }
 
+/* A thread that is over: the program closes what it left open, where it comes to that. */
+static int close_ended(struct ap_reader *r, struct ap_reader_thread *t)
+{
+	const uint64_t end = later(t->record.end_ticks, t->fold.last_ticks);
+	struct ap_fold own = {.stack = t->fold.own};
+	int e = ap_fold_end_all(r, &t->fold, end - t->fold.gap_ticks);
+
+	e = e < 0 ? e : ap_fold_end_all(r, &own, t->fold.own.virtual_ticks);
+	t->fold.own = own.stack;
+	return e;
+}
+
 static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 			struct ap_profile_thread *to)
 {
 	/* Events may be younger than the announced end: other threads ran on for a moment. */
-	const uint64_t over = to->live ? 0 : t->record.end_ticks;
-	const uint64_t end = later(over ? over : r->end_ticks, t->fold.last_ticks);
+	const uint64_t end = later(r->end_ticks, t->fold.last_ticks);
 	bool stopped;
 	int e = ap_fold_pause(r, &t->fold, end, &stopped);
 	e = e < 0 ? e : ap_fold_pause_parked(r, &t->fold.own, end);
@@ -86,6 +98,9 @@ static int close_thread(struct ap_reader *r, struct ap_reader_thread *t,
 
 	if (e < 0 || n == 0) {
 		return e;
+	}
+	if (!to->live && t->record.end_ticks) {
+		return close_ended(r, t);
 	}
 	to->open = calloc(n, sizeof(*to->open));
 	if (!to->open) {

@@ -498,7 +498,7 @@ static bool flush(bool last, bool waited)
 
 bool ap_flush(bool last)
 {
-	return flush(last, last && ap_self->gates_all); /* what it counted should find its reader */
+	return flush(last, last); /* what it leaves open has to be closed by somebody */
 }
 
 void ap_flush_patiently(void)

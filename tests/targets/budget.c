@@ -12,7 +12,7 @@
  *  phases     changing(): short in the first half, long in the second
  *  periodic   alternating(): every eighth call takes twenty times as long
  *  jumps      leaf() below a longjmp in every call of jumper()
- *  signals    flat, interrupted by on_alarm(), which calls leaf() a thousand times
+ *  signals    flat, interrupted by on_alarm(), which calls leaf() a hundred times
  *  kill       flat, and SIGKILL in the middle */
 #include <pthread.h>
 #include <setjmp.h>
@@ -211,7 +211,7 @@ static APART void jumper(void)
 static void on_alarm(int signal)
 {
 	(void)signal;
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 100; i++)
 		leaf(1);
 	alarms++;
 }
@@ -276,7 +276,7 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		flat((void *)n);
 		stop_alarms();
 		SAY_CALLS("parent", n);
-		SAY_CALLS("leaf", 2 * n + 1000 * alarms);
+		SAY_CALLS("leaf", 2 * n + 100 * alarms);
 		SAY_CALLS("on_alarm", alarms);
 	} else if (strcmp(mode, "kill") == 0) {
 		flat((void *)n);
