@@ -4,6 +4,7 @@
 one that made it."""
 import os
 import re
+import time
 
 import ap
 
@@ -207,6 +208,9 @@ def corrupt():
 def late():
     tree = Tree("sh", "-c", "(sleep 1; exec %s leaf 3) >/dev/null 2>&1 &" % build(), tree=False)
     assert tree.run.wait_reports(1)[0].assert_sane().calls("work") == 10
+    end = time.monotonic() + ap.PATIENCE_S  # its attendant removes the spool when the report is there
+    while [f for f in os.listdir(tree.spools) if f != "log"] and time.monotonic() < end:
+        time.sleep(0.05)
     assert [f for f in os.listdir(tree.spools) if f != "log"] == [], os.listdir(tree.spools)
 
 
