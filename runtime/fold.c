@@ -15,7 +15,6 @@
 #define ENTER_THEN_EXIT ((uint64_t)(AP_EVENT_ENTER ^ AP_EVENT_EXIT) << AP_EVENT_KIND_SHIFT)
 #define ENTER_BITS ((uint64_t)AP_EVENT_ENTER << AP_EVENT_KIND_SHIFT)
 #define EXIT_BITS ((uint64_t)AP_EVENT_EXIT << AP_EVENT_KIND_SHIFT)
-#define SPECIAL_BITS ((uint64_t)AP_EVENT_SPECIAL << AP_EVENT_KIND_SHIFT)
 
 static AP_COLD void count_category(struct ap_control *c, const struct ap_node_stat *stat,
 				   uint64_t ticks)
@@ -339,11 +338,20 @@ static bool lose(void)
 #define lose() false
 #endif
 
+/* Return: up to where to go on: no further when the thread came to a stack with frames of a budget. */
+static AP_COLD const struct ap_event *special_of_exact(struct ap_batch *b,
+						       const struct ap_event *event,
+						       const struct ap_event *end)
+{
+	ap_batch_special(b, event, ap_batch_time(b, event));
+	return b->thread->window ? event + 1 : end;
+}
+
 static uint32_t exact_run(struct ap_batch *shared, const struct ap_event *events, uint32_t from,
 			  uint32_t n, uint64_t lap, uint64_t position)
 {
 	struct ap_batch b = *shared;
-	const struct ap_event *event = events + from, *const end = events + n;
+	const struct ap_event *event = events + from, *end = events + n;
 	while (event < end) {
 		const uint64_t kind = event->word & (AP_EVENT_KIND_MASK | AP_EVENT_LAP_MASK);
 		uint32_t used = 1;
@@ -354,13 +362,11 @@ static uint32_t exact_run(struct ap_batch *shared, const struct ap_event *events
 		else if (AP_LIKELY(kind == (EXIT_BITS | lap)))
 			fold_exit(&b, event, ap_batch_time(&b, event));
 		else if ((kind & AP_EVENT_LAP_MASK) == lap)
-			ap_batch_special(&b, event, ap_batch_time(&b, event));
+			end = special_of_exact(&b, event, end);
 		else
 			break;
 		event += used;
 		ap_batch_at(&b, position + (uint64_t)(event - events));
-		if (AP_UNLIKELY(kind == (SPECIAL_BITS | lap)) && b.thread->window)
-			break; /* it came to a stack with frames of a budget */
 	}
 	b.thread->last_ticks = b.last; /* whoever goes on needs a time near, not the last one */
 	*shared = b;
