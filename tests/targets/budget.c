@@ -9,7 +9,7 @@
  *  fibers     flat, then parent() on four stacks, which two threads take turns on
  *  recursive  fib()
  *  walk       odd() and even() call each other, one by a jump, the other with memory on the stack
- *  phases     changing(): short in the first half, long in the second
+ *  phases     changing(): short in the first two thirds, long in the last
  *  periodic   alternating(): every eighth call takes twenty times as long
  *  jumps      leaf() below a longjmp in every call of jumper()
  *  signals    flat, interrupted by on_alarm(), which calls leaf() a hundred times
@@ -30,10 +30,20 @@ static volatile unsigned long alarms;
 static jmp_buf back;
 static volatile int armed = 1;
 
+/* Multiplications that wait for each other take what they take: a counter in memory, from one time to the next, did not. */
+static UNTRACED void spend(unsigned n)
+{
+	unsigned long x = n | 1;
+	for (unsigned i = 0; i < n; i++) {
+		x *= x;
+		__asm__ volatile("" : "+r"(x));
+	}
+	sink += x;
+}
+
 static APART void leaf(unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		sink++;
+	spend(n);
 }
 
 static APART void parent(unsigned n)
@@ -133,27 +143,21 @@ static UNTRACED void walk(unsigned long n)
 	SAY_CALLS("step", n / 40 * 20);
 }
 
-static UNTRACED void spin(unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		sink++;
-}
-
 static APART void child(void)
 {
-	sink++;
+	spend(20);
 }
 
 static APART void middle(void)
 {
-	spin(10000);
+	spend(20000);
 	for (int i = 0; i < 200; i++)
 		child();
 }
 
 static APART void grandparent(void)
 {
-	spin(20000);
+	spend(40000);
 	middle();
 	middle();
 }
@@ -189,8 +193,7 @@ static APART void changing(unsigned n)
 
 static APART void alternating(unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		sink++;
+	spend(n);
 }
 
 static APART void jump(int n)
@@ -258,7 +261,7 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		fib(n);
 	} else if (strcmp(mode, "phases") == 0) {
 		for (unsigned long i = 0; i < n; i++)
-			changing(i < n / 2 ? 20 : 200);
+			changing(i < n / 3 * 2 ? 50 : 500);
 		SAY_CALLS("changing", n);
 		SAY_CALLS("leaf", n);
 	} else if (strcmp(mode, "periodic") == 0) {
