@@ -84,10 +84,10 @@ static void function_figures(const struct ap_reader *r, struct ap_profile_functi
 	f->hooks_ns = (double)((sum->sum_ticks - sum->net_ticks) * r->ns_per_tick);
 	f->error_ns = hypot((double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_error_x1000),
 			    sqrt(sum->variance) * (double)r->ns_per_tick);
-	f->inside_ns = (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000);
-	if (!f->estimated_calls) { /* else hooks were in few of them, but in all that the histograms know */
-		f->inside_ns = fmin(f->hooks_ns, f->inside_ns);
-	}
+	/* Of demoted ones hooks were in few calls, but in all that the histograms know. */
+	f->inside_ns =
+		fmin(f->estimated_calls ? f->sum_ns : f->hooks_ns,
+		     (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000));
 	f->sum_squares = (double)(sum->squares * r->ns_per_tick * r->ns_per_tick);
 	f->min_ns = ap_reader_duration(r, sum->min);
 	f->max_ns = ap_reader_duration(r, sum->max);

@@ -136,9 +136,7 @@ static void keep_parts_small(struct ap_profile_function *f)
 		f->self_ns = smaller(f->self_ns, f->total_ns);
 	}
 	f->hooks_ns = fmin(f->hooks_ns, f->sum_ns);
-	if (!f->estimated_calls) {
-		f->inside_ns = fmin(f->inside_ns, f->hooks_ns);
-	}
+	f->inside_ns = fmin(f->inside_ns, f->estimated_calls ? f->sum_ns : f->hooks_ns);
 }
 
 static int subtract_function(struct ap_profile_function *f, const struct ap_profile_function *past)

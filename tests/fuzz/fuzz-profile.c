@@ -13,6 +13,7 @@
 
 #include "profile/merge.h"
 #include "profile/profile.h"
+#include "profile/since.h"
 #include "tests/support/model_check.h"
 #include "tests/support/sample_spools.h"
 
@@ -70,6 +71,28 @@ static void merge_twice(const struct ap_profile *p)
 	ap_profile_free(merged);
 }
 
+/* What came after a reset, of which the copy may be anything: here the same spool with one line gone. */
+static void since(const uint8_t *data, size_t size)
+{
+	struct ap_profile *now = NULL, *past = NULL;
+	struct ap_profile_error error;
+	uint8_t *copy = malloc(size);
+
+	must(copy != NULL, "no memory");
+	memcpy(copy, data, size);
+	const size_t lines = size / 64;
+	memset(copy + ((size_t)data[size / 2] * 977 + 64) % lines * 64, 0, 64);
+	if (ap_profile_parse(data, size, NULL, &now, &error) == 0 &&
+	    ap_profile_parse(copy, size, NULL, &past, &error) == 0) {
+		must(ap_profile_since(now, past) == 0, "nothing taken out");
+		const char *wrong = ap_model_check(now);
+		must(!wrong, wrong);
+	}
+	ap_profile_free(now);
+	ap_profile_free(past);
+	free(copy);
+}
+
 static void judge(int e, struct ap_profile *p, const struct ap_profile_error *error)
 {
 	if (e < 0) {
@@ -123,6 +146,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	const int e = ap_profile_parse(data, size, &known, &p, &error);
 	judge(e, p, &error);
+	if (e == 0) {
+		since(data, size);
+	}
 	if (size == 0 || data[size - 1] % 4 == 0) {
 		read_file(data, size);
 	}

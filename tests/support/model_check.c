@@ -36,7 +36,8 @@ static const char *check_function(const struct ap_profile *p, const struct ap_pr
 		return "a negative sum";
 	}
 	if (f->self_ns > f->raw_self_ns || f->total_ns > f->raw_total_ns || f->inside_ns < 0 ||
-	    f->inside_ns > f->hooks_ns || f->hooks_ns > f->sum_ns) {
+	    f->inside_ns > (f->estimated_calls ? f->sum_ns : f->hooks_ns) ||
+	    f->hooks_ns > f->sum_ns) {
 		return "hooks took more than there was";
 	}
 	const char *wrong = check_histogram(&f->total);
