@@ -102,17 +102,18 @@ def planted_run(mode, n, options):
 
 
 def planted_shares(options):
-    report = planted_run("planted", 8000, options)
+    report = planted_run("planted", 2000, options)
     times = [report.one(name)["self_ns"] for name in ("grandparent", "middle", "child")]
     return [100 * ns / sum(times) for ns in times]
 
 
 @ap.case("a child that is demoted: its time, its parent's and its grandparent's; in eight threads the calls")
 def planted():
-    pairs = [[planted_shares(options) for options in ("overhead=none", "overhead=5%")] for _ in range(5)]
+    # Hooks cost some ns more or less than was calibrated: that is little beside these times, and still over the budget.
+    pairs = [[planted_shares(options) for options in ("overhead=none", "overhead=2%")] for _ in range(5)]
     exact_mode, budget = ([statistics.median(x) for x in zip(*side)] for side in zip(*pairs))
     assert all(abs(a - b) < 3 for a, b in zip(exact_mode, budget)), (exact_mode, budget, pairs)
-    planted_run("planted8", 4000, "overhead=5%")
+    planted_run("planted8", 2000, "overhead=2%")
 
 
 @ap.case("code that is unloaded while its functions are demoted")

@@ -145,19 +145,19 @@ static UNTRACED void walk(unsigned long n)
 
 static APART void child(void)
 {
-	spend(20);
+	spend(100);
 }
 
 static APART void middle(void)
 {
-	spend(20000);
+	spend(80000);
 	for (int i = 0; i < 200; i++)
 		child();
 }
 
 static APART void grandparent(void)
 {
-	spend(40000);
+	spend(160000);
 	middle();
 	middle();
 }
@@ -266,7 +266,7 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		SAY_CALLS("leaf", n);
 	} else if (strcmp(mode, "periodic") == 0) {
 		for (unsigned long i = 0; i < n; i++)
-			alternating(i % 8 ? 20 : 400);
+			alternating(i % 8 ? 200 : 4000);
 		SAY_CALLS("alternating", n);
 	} else if (strcmp(mode, "jumps") == 0) {
 		for (unsigned long i = 0; i < n; i++)
