@@ -55,14 +55,20 @@ static void expect(uint64_t address, uint64_t calls, uint64_t self)
 	ck_assert_uint_eq(f->total_ns, self);
 }
 
+/* 100 long, with two calls of A that last for @each. */
+static void window_of_two(uint32_t group, uint64_t start, uint64_t each)
+{
+	window(group, start);
+	call(A, start + 10, start + 10 + each, 1);
+	call(A, start + 20 + each, start + 20 + 2 * each, 1);
+	window(0, start + 100);
+}
+
 START_TEST(time_between_windows_is_divided_as_windows_say)
 {
 	demote(A, 8);
 	ap_fixture_enter(M, 0, 0);
-	window(1, 100);
-	call(A, 110, 120, 1);
-	call(A, 130, 140, 1);
-	window(0, 200);
+	window_of_two(1, 100, 10);
 	ap_fixture_exit(M, 1100, 0);
 	ap_fixture_read();
 	/* Each A stands for 4 more, and so does M's own time with them: 80 to 320 are the 1,000 between. */
@@ -184,14 +190,8 @@ START_TEST(groups_of_windows_that_differ_tell_the_error)
 {
 	demote(A, 4);
 	ap_fixture_enter(M, 0, 0);
-	window(1, 100);
-	call(A, 110, 120, 1);
-	call(A, 130, 140, 1);
-	window(0, 200);
-	window(2, 300);
-	call(A, 310, 330, 1);
-	call(A, 340, 360, 1);
-	window(0, 400);
+	window_of_two(1, 100, 10);
+	window_of_two(2, 300, 20);
 	ap_fixture_exit(M, 1000, 0);
 	ap_fixture_read();
 	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 60 + 240);
@@ -204,10 +204,7 @@ START_TEST(a_single_group_says_nothing_of_its_error)
 {
 	demote(A, 8);
 	ap_fixture_enter(M, 0, 0);
-	window(1, 100);
-	call(A, 110, 120, 1);
-	call(A, 130, 140, 1);
-	window(0, 200);
+	window_of_two(1, 100, 10);
 	ap_fixture_exit(M, 1100, 0);
 	ap_fixture_read();
 	ck_assert_double_ge(ap_fixture_function(A)->error_ns, 200);
@@ -219,10 +216,7 @@ START_TEST(groups_with_more_calls_are_no_error)
 {
 	demote(A, 6);
 	ap_fixture_enter(M, 0, 0);
-	window(1, 100);
-	call(A, 110, 120, 1);
-	call(A, 130, 140, 1);
-	window(0, 200);
+	window_of_two(1, 100, 10);
 	window(2, 300);
 	for (unsigned i = 0; i < 4; i++) {
 		call(A, 310 + 40 * i, 320 + 40 * i, 1);
