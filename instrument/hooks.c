@@ -153,26 +153,26 @@ static inline __attribute__((always_inline)) void exit_gated(struct call call)
 		exit_unless_hidden(call);
 }
 
-void __cyg_profile_func_enter(void *function, void *call_site)
+/* The kind is a constant in each hook: of what follows it keeps its own half. */
+static inline __attribute__((always_inline)) void record(struct call call)
 {
-	const struct call call = {function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER};
 	const enum ap_way way = ap_runtime.way;
 	if (AP_LIKELY(way == AP_WAY_PLAIN))
 		record_at(call, ap_arch_event_time(call.stack_pointer));
-	else if (way > AP_WAY_PLAIN)
+	else if (way > AP_WAY_PLAIN && call.kind == AP_EVENT_ENTER)
 		enter_gated(call);
-	else if (!ap_runtime.off)
-		record_otherwise(call);
-}
-
-void __cyg_profile_func_exit(void *function, void *call_site)
-{
-	const struct call call = {function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT};
-	const enum ap_way way = ap_runtime.way;
-	if (AP_LIKELY(way == AP_WAY_PLAIN))
-		record_at(call, ap_arch_event_time(call.stack_pointer));
 	else if (way > AP_WAY_PLAIN)
 		exit_gated(call);
 	else if (!ap_runtime.off)
 		record_otherwise(call);
+}
+
+void __cyg_profile_func_enter(void *function, void *call_site)
+{
+	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_ENTER});
+}
+
+void __cyg_profile_func_exit(void *function, void *call_site)
+{
+	record((struct call){function, call_site, ap_arch_caller_sp(), AP_EVENT_EXIT});
 }

@@ -116,7 +116,6 @@ const struct ap_cache_entry *ap_batch_fill(struct ap_batch *b, struct ap_cache_e
 					   uint64_t function, uint64_t key) AP_COLD;
 
 /** ap_batch_child() - the node of a call of @function (bits of an event's word) made by the innermost frame. */
-/* An ap_node_stat is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
 static inline const struct ap_cache_entry *ap_batch_child(struct ap_batch *b, uint64_t function)
 {
 	const uint64_t key = function | (uint64_t)b->node << AP_EVENT_FUNCTION_BITS;

@@ -243,6 +243,7 @@ const struct ap_cache_entry *ap_batch_fill(struct ap_batch *b, struct ap_cache_e
 	__atomic_store_n(&entry->key, 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	entry->node = node;
+	/* It is 128 bytes at a multiple of 128 from its block: a multiple of the reference unit. */
 	entry->stat = ap_ref_of(b->c, ap_shard_node_stat(b->c, b->shard, node));
 	__atomic_store_n(&entry->key, key, __ATOMIC_RELEASE);
 	return entry;
