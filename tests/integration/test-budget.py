@@ -109,11 +109,12 @@ def planted_shares(options):
 
 @ap.case("a child that is demoted: its time, its parent's and its grandparent's; in eight threads the calls")
 def planted():
-    # Hooks cost some ns more or less than was calibrated: that is little beside these times, and still over the budget.
-    pairs = [[planted_shares(options) for options in ("overhead=none", "overhead=2%")] for _ in range(5)]
+    # What hooks cost differs from what was calibrated by half where the processor works at both at once (exact mode is
+    # off by it, too): the calls are so few that this is a point, and still so many that they are over the budget.
+    pairs = [[planted_shares(options) for options in ("overhead=none", "overhead=1%")] for _ in range(5)]
     exact_mode, budget = ([statistics.median(x) for x in zip(*side)] for side in zip(*pairs))
     assert all(abs(a - b) < 3 for a, b in zip(exact_mode, budget)), (exact_mode, budget, pairs)
-    planted_run("planted8", 2000, "overhead=2%")
+    planted_run("planted8", 2000, "overhead=1%")
 
 
 @ap.case("code that is unloaded while its functions are demoted")

@@ -3,7 +3,7 @@
  *
  *  flat       main calls parent(), which calls leaf() twice
  *  threads    the same in eight threads
- *  planted    grandparent() works, and calls middle() twice, which works, and calls child() 200 times
+ *  planted    grandparent() works, and calls middle() twice, which works, and calls child() 100 times
  *  planted8   the same in eight threads
  *  crowd      flat in 64 threads, which all end at about the same time
  *  fibers     flat, then parent() on four stacks, which two threads take turns on
@@ -145,13 +145,13 @@ static UNTRACED void walk(unsigned long n)
 
 static APART void child(void)
 {
-	spend(100);
+	spend(200);
 }
 
 static APART void middle(void)
 {
 	spend(80000);
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 100; i++)
 		child();
 }
 
@@ -173,7 +173,7 @@ static void say_planted(unsigned long n)
 {
 	SAY_CALLS("grandparent", n);
 	SAY_CALLS("middle", 2 * n);
-	SAY_CALLS("child", 400 * n);
+	SAY_CALLS("child", 200 * n);
 }
 
 static APART unsigned long fib(unsigned long n)
