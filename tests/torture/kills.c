@@ -19,6 +19,8 @@
 
 #define FOLDS_WANTED_PCT 20
 #define RESERVED_WANTED_PCT 1
+/* In fewer kills the shares are a matter of chance: of 300, one to five are between reserve and store. */
+#define SHARES_OF_KILLS 5000
 
 #define SMALL "chunk=1K:"
 #define ALONE "monitor=off"
@@ -156,6 +158,8 @@ static int judge(const struct tally *t)
 {
 	int status = t->failed ? 1 : 0;
 
+	if (t->kills < SHARES_OF_KILLS)
+		return status;
 	if (percent(t->folds, t->kills) < FOLDS_WANTED_PCT) {
 		printf("too few hit a fold: %d %% are wanted\n", FOLDS_WANTED_PCT);
 		status = 1;
