@@ -111,9 +111,16 @@ def planted_shares(options):
 def planted():
     # What hooks cost differs from what was calibrated by half where the processor works at both at once (exact mode is
     # off by it, too): the calls are so few that this is a point, and still so many that they are over the budget.
-    pairs = [[planted_shares(options) for options in ("overhead=none", "overhead=1%")] for _ in range(5)]
-    exact_mode, budget = ([statistics.median(x) for x in zip(*side)] for side in zip(*pairs))
-    assert all(abs(a - b) < 3 for a, b in zip(exact_mode, budget)), (exact_mode, budget, pairs)
+    # A busy machine disturbs either, now more, now less: the medians of more runs are without that.
+    pairs = []
+    for enough in (5, 15, 45):
+        while len(pairs) < enough:
+            pairs.append([planted_shares(options) for options in ("overhead=none", "overhead=1%")])
+        exact_mode, budget = ([statistics.median(x) for x in zip(*side)] for side in zip(*pairs))
+        if all(abs(a - b) < 3 for a, b in zip(exact_mode, budget)):
+            break
+    else:
+        assert False, (exact_mode, budget, pairs)
     planted_run("planted8", 2000, "overhead=1%")
 
 

@@ -98,22 +98,27 @@ def report_of(exe):
 
 @ap.case("a parent has the time that it has where its children have no hooks")
 def compensated():
-    """Within 5 %, and what the report says of how well the cost of hooks is known; where it is disturbed, one run in ten is: what
-    hooks cost is calibrated by the best of some rounds, others that use the processor make them take longer."""
+    """Within 5 %, and what the report says of how well the cost of hooks is known, in the quietest of many runs: what hooks cost
+    is calibrated by the best of some rounds, and others that use the processor make them take longer."""
     whole = ap.build("leafy", ["leafy.c"], ["-O2"])
     bare = ap.build("leafy-bare", ["leafy.c"], ["-O2", "-DBARE"])
-    off = []
-    for run in range(100):  # of 2 ms each, one after the other: a machine that slows down slows both
+    runs = []
+    for run in range(150):  # of 2 ms each, one after the other: a machine that slows down slows both
         truth = report_of(bare).one("parent")["raw_total_ns"]
         report = report_of(whole)
         ours = report.one("parent")
         error = 20000 * report.quality["hook_error_ns"]
-        off.append((ours["total_ns"] - truth) / (0.05 * truth + error))
+        runs.append((truth, ours["raw_total_ns"], (ours["total_ns"] - truth) / (0.05 * truth + error)))
         assert ours["raw_total_ns"] - ours["total_ns"] > 20000 * 5, ours
-        if run >= 20 and abs(statistics.median(off)) <= 1:
+        if run >= 20 and abs(statistics.median(off for _, _, off in quietest(runs))) <= 1:
             return
-    tenths = statistics.quantiles(off, n=10)
-    assert tenths[0] <= 1 and tenths[-1] >= -1, sorted(off)
+    assert False, quietest(runs)
+
+
+def quietest(runs, n=10):
+    """The @n in which neither program was slowed down."""
+    fast_bare, fast_whole = (min(side) for side in list(zip(*runs))[:2])
+    return sorted(runs, key=lambda r: max(r[0] / fast_bare, r[1] / fast_whole))[:n]
 
 
 @ap.case("no time is negative or longer than the run, whatever interrupts")
