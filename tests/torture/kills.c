@@ -27,8 +27,8 @@
 #define ATTENDED "monitor=on"
 
 static const struct kills_plan plans[] = {
-	{"small rings", 30, KILLS_RUNNING, 5000, SMALL ALONE, 0, false},
-	{"large rings", 26, KILLS_RUNNING, 8000, ALONE, 0, false},
+	{"small rings", 15, KILLS_RUNNING, 5000, SMALL ALONE, 0, false},
+	{"large rings", 41, KILLS_RUNNING, 8000, ALONE, 0, false},
 	{"threads come and go, small rings", 10, KILLS_RUNNING, 4000, SMALL ALONE, 200, false},
 	{"threads come and go, large rings", 10, KILLS_RUNNING, 4000, ALONE, 3000, false},
 	{"threads that live for 3 calls", 4, KILLS_RUNNING, 4000, SMALL ALONE, 3, false},
@@ -111,7 +111,9 @@ static void kill_once(struct kills_place *place, uint64_t seed, unsigned number,
 {
 	uint64_t state = seed ^ (uint64_t)number << 32;
 	const struct kills_plan *plan = choose(next_random(&state));
-	const unsigned threads = 1 + (unsigned)(next_random(&state) % KILLS_SLOTS);
+	const uint64_t random = next_random(&state);
+	const unsigned threads =
+		random >> 32 & 1 ? KILLS_SLOTS : 1 + (unsigned)(random % KILLS_SLOTS);
 	struct kills_hit hit = {0};
 	unsigned us = 0;
 	int fd = -1;
