@@ -19,8 +19,8 @@
 
 #define FOLDS_WANTED_PCT 20
 #define RESERVED_WANTED_PCT 1
-/* In fewer kills the shares are a matter of chance: of 300, one to five are between reserve and store. */
-#define SHARES_OF_KILLS 5000
+/* In fewer kills that share is a matter of chance: of 300, two to nine are between reserve and store. */
+#define RESERVED_OF_KILLS 5000
 
 #define SMALL "chunk=1K:"
 #define ALONE "monitor=off"
@@ -160,13 +160,11 @@ static int judge(const struct tally *t)
 {
 	int status = t->failed ? 1 : 0;
 
-	if (t->kills < SHARES_OF_KILLS)
-		return status;
 	if (percent(t->folds, t->kills) < FOLDS_WANTED_PCT) {
 		printf("too few hit a fold: %d %% are wanted\n", FOLDS_WANTED_PCT);
 		status = 1;
 	}
-	if (percent(t->reserved, t->kills) < RESERVED_WANTED_PCT) {
+	if (t->kills >= RESERVED_OF_KILLS && percent(t->reserved, t->kills) < RESERVED_WANTED_PCT) {
 		printf("too few hit between reserve and store: %d %% are wanted\n",
 		       RESERVED_WANTED_PCT);
 		status = 1;
