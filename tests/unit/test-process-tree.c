@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/unit/test-tree.c - the processes of a run become one profile: what is removed, what a bad spool costs. */
+/* tests/unit/test-process-tree.c - the processes of a run become one profile: what is removed, what a bad spool costs. */
 #include "monitor/tree.h"
 
 #include <stdio.h>
