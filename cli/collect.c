@@ -21,6 +21,8 @@
 
 #define NS_PER_S 1000000000ull
 #define TICK_MS 1000
+#define SOON_TICK_MS 20	 /* a list of hooks is wanted */
+#define EARLY_TICKS 250	 /* in the first seconds one may be */
 #define BUSY_TICK_MS 100 /* while many processes end */
 #define BUSY_DEAD 16
 
@@ -46,6 +48,7 @@ void ap_collect_started(struct ap_collect *collect, pid_t root)
 
 void ap_collect_end(struct ap_collect *collect)
 {
+	ap_site_list_cancel(&collect->sites);
 	ap_tree_clear(&collect->tree);
 }
 
@@ -200,10 +203,38 @@ static void sample(const struct ap_store_entry *entry)
 	}
 }
 
+/* It may want a list before long, if it is young. */
+static bool may_want(struct ap_collect *collect, uint32_t state)
+{
+	return state == AP_PATCH_OFF && collect->early_ticks++ < EARLY_TICKS;
+}
+
+/* We are its attendant. @served: set where the list that is being made is this one's. Return: does it wait for one, or soon may? */
+static bool serve(struct ap_collect *collect, const struct ap_store_entry *entry, bool *served)
+{
+	struct ap_site_list *sites = &collect->sites;
+	struct ap_spool_header *page;
+	bool waits = false;
+
+	if (ap_page_open(entry->path, &page) < 0) {
+		return false;
+	}
+	if (page->patch_wanted) {
+		const uint32_t state = ap_page_load(&page->patch_state);
+		waits = state == AP_PATCH_WANTED || may_want(collect, state);
+		if (!sites->child || strcmp(sites->spool, entry->path) == 0) {
+			*served |= ap_site_list_serve(sites, entry->path, page);
+		}
+	}
+	ap_page_close(page);
+	return waits;
+}
+
 int ap_collect_tick(struct ap_collect *collect)
 {
 	const size_t before = collect->tree.spools_n;
 	struct ap_store store;
+	bool soon = false, served = false;
 
 	if (ap_store_list(collect->dir, &store) < 0) {
 		return TICK_MS;
@@ -218,14 +249,18 @@ int ap_collect_tick(struct ap_collect *collect)
 			collect_dead(collect, entry, NULL);
 		} else {
 			sample(entry);
+			soon |= serve(collect, entry, &served);
 		}
+	}
+	if (!served) { /* whose it was is over */
+		ap_site_list_cancel(&collect->sites);
 	}
 	const bool busy = store.n >= BUSY_DEAD && collect->tree.spools_n >= before + BUSY_DEAD;
 	ap_store_clear(&store);
 	if (ap_tree_is_full(&collect->tree)) {
 		merge(collect);
 	}
-	return busy ? BUSY_TICK_MS : TICK_MS;
+	return soon ? SOON_TICK_MS : busy ? BUSY_TICK_MS : TICK_MS;
 }
 
 void ap_collect_dying(struct ap_collect *collect)
@@ -406,6 +441,7 @@ void ap_collect_root(struct ap_collect *collect, const struct ap_launch_end *end
 {
 	struct ap_store store;
 
+	ap_site_list_cancel(&collect->sites); /* before its spool is removed */
 	if (ap_store_list(collect->dir, &store) < 0) {
 		return;
 	}

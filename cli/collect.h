@@ -9,15 +9,18 @@
 #include <sys/types.h>
 
 #include "cli/launch.h"
+#include "monitor/site_list.h"
 #include "monitor/tree.h"
 #include "symbolize/symbolize.h"
 
 /** A run and what has become of it. */
 struct ap_collect {
 	const char *dir;
-	const char *output;  /* patterns: by what we were told, not by what the program says */
-	pid_t root;	     /* the command itself: its spool waits for ap_collect_root() */
-	const char *program; /* its file */
+	const char *output; /* patterns: by what we were told, not by what the program says */
+	struct ap_site_list sites; /* of one program at a time */
+	unsigned early_ticks;	   /* at which a program did not want one yet */
+	pid_t root;		   /* the command itself: its spool waits for ap_collect_root() */
+	const char *program;	   /* its file */
 	uint64_t start_unix_ns;
 	struct ap_symbolizer_options symbols;
 	bool quiet;

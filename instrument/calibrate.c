@@ -36,15 +36,16 @@ static APART uint32_t slow_work(uint32_t x)
 	return x;
 }
 
-/* As much at a time as the processor can do. */
+/* As much at a time as the processor can do, and nothing that the call before it would have to be done for. */
 static APART uint32_t wide_work(uint32_t x)
 {
+	(void)x;
 	const uint32_t *word = words;
 	uint32_t a = 0, b = 0, c = 0, d = 0;
 	__asm__("" : "+r"(word)); /* they are not known to be 0 */
 	for (int i = 0; i < WORDS; i += 4) {
-		a += word[i] ^ x;
-		b ^= word[i + 1] + x;
+		a += word[i];
+		b ^= word[i + 1];
 		c += word[i + 2];
 		d ^= word[i + 3];
 	}
@@ -65,6 +66,7 @@ static inline __attribute__((always_inline)) uint64_t time_calls(body_fn body, h
 								 hook_fn leave)
 {
 	uint32_t x = 1;
+	ap_arch_settle();
 	const uint64_t start = ap_ticks();
 	for (int i = 0; i < PAIRS; i++) {
 		if (enter)
@@ -74,6 +76,7 @@ static inline __attribute__((always_inline)) uint64_t time_calls(body_fn body, h
 			leave((void *)body, NULL);
 	}
 	__asm__ volatile("" : : "r"(x));
+	ap_arch_settle();
 	return ap_ticks() - start;
 }
 
@@ -105,74 +108,138 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static uint64_t above(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
 }
 
 /* The best of the rounds of each: the first are cold. */
-struct best {
-	uint64_t hooked[BODIES], bare[BODIES], empty, inside, gated;
+struct recorded {
+	uint64_t hooked[BODIES], inside;
 };
 
-static void measure(struct best *best, struct ap_thread *thread, const struct ap_event *slots)
+struct best {
+	struct recorded always, window;
+	uint64_t gated[BODIES], empty[BODIES], bare[BODIES];
+};
+
+/* What both have room for. */
+struct ring {
+	struct ap_thread thread;
+	struct ap_event slots[2 * PAIRS];
+};
+
+static void measure_recorded(struct recorded *best, struct ring *ring, bool gated)
 {
 	for (size_t i = BODIES; i-- > 0;) {
-		thread->cursor = (uint64_t)slots;
+		ring->thread.cursor = (uint64_t)ring->slots;
+		/* Threads that call already choose the way, too: then a round is as of the other way. */
+		ap_runtime.way = gated ? AP_WAY_GATED : ap_runtime.way;
 		best->hooked[i] = smaller(best->hooked[i], time_hooked(bodies[i]));
+	}
+	best->inside =
+		smaller(best->inside, ticks_inside(ring->slots)); /* of no_work(), the last */
+}
+
+static void measure_counted(struct best *best, struct ring *ring)
+{
+	for (size_t i = 0; i < BODIES; i++) {
+		ring->thread.cursor = (uint64_t)ring->slots;
+		ap_runtime.way = AP_WAY_GATED;
+		best->gated[i] = smaller(best->gated[i], time_hooked(bodies[i]));
+	}
+}
+
+static void measure(struct best *best, struct ap_ctl *ctl, struct ring *ring)
+{
+	struct ap_gate *gates = ctl->gates;
+	ctl->gates = NULL;
+	measure_recorded(&best->always, ring, false);
+	ctl->window = 1;
+	ctl->skip = INT32_MAX;
+	measure_recorded(&best->window, ring, true);
+	ctl->window = 0;
+	ctl->gates = gates;
+	measure_counted(best, ring);
+	for (size_t i = 0; i < BODIES; i++) {
+		best->empty[i] = smaller(best->empty[i], time_empty(bodies[i]));
 		best->bare[i] = smaller(best->bare[i], time_bare(bodies[i]));
 	}
-	best->inside = smaller(best->inside, ticks_inside(slots)); /* of no_work(), the last */
-	best->empty = smaller(best->empty, time_empty(no_work));
-	/* Threads that call already choose the way, too: then this round has room to record, and is not the best. */
-	thread->cursor = (uint64_t)slots;
-	ap_runtime.way = AP_WAY_GATED;
-	best->gated = smaller(best->gated, time_hooked(no_work));
 	ap_way_choose();
 }
 
-/* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. */
+/* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. Hooks that only count
+ * hide behind a function that waits, and behind calls and returns: what they take is seen where the processor has no time left. */
+struct cost {
+	uint64_t added, outside, inside_sum, inside_least, inside_most;
+};
+
+static struct cost cost_of(const struct recorded *recorded, const uint64_t *bare)
+{
+	struct cost cost = {.added = above(recorded->hooked[0], bare[0]),
+			    .inside_least = UINT64_MAX};
+	cost.outside = above(cost.added, recorded->inside);
+	for (size_t i = 0; i < BODIES; i++) {
+		const uint64_t inside = above(above(recorded->hooked[i], bare[i]), cost.outside);
+		cost.inside_sum += inside;
+		cost.inside_least = smaller(cost.inside_least, inside);
+		cost.inside_most = larger(cost.inside_most, inside);
+	}
+	return cost;
+}
+
 static void conclude(const struct best *best, struct ap_hook_cost *ret)
 {
-	const uint64_t added = above(best->hooked[0], best->bare[0]);
-	const uint64_t outside = above(added, best->inside);
-	uint64_t sum = 0, least = UINT64_MAX, most = 0;
-	for (size_t i = 0; i < BODIES; i++) {
-		const uint64_t inside = above(above(best->hooked[i], best->bare[i]), outside);
-		sum += inside;
-		least = smaller(least, inside);
-		most = inside > most ? inside : most;
-	}
+	const struct cost always = cost_of(&best->always, best->bare);
+	const struct cost window = cost_of(&best->window, best->bare);
+	uint64_t gated = 0;
+	for (size_t i = 0; i < BODIES; i++)
+		gated = larger(gated, above(best->gated[i], best->empty[i]));
 	*ret = (struct ap_hook_cost){
-		.pair = added * 1000 / PAIRS,
-		.empty = smaller(above(best->empty, best->bare[0]), added) * 1000 / PAIRS,
-		.gate = above(best->gated, best->empty) * 1000 / PAIRS,
-		.inside = sum * 1000 / (PAIRS * BODIES),
-		.outside = outside * 1000 / PAIRS,
-		.error = (most - least) * 500 / PAIRS,
+		.pair = always.added * 1000 / PAIRS,
+		.empty = smaller(above(best->empty[0], best->bare[0]), always.added) * 1000 / PAIRS,
+		.gate = gated * 1000 / PAIRS,
+		.inside = always.inside_sum * 1000 / (PAIRS * BODIES),
+		.outside = always.outside * 1000 / PAIRS,
+		.window_inside = window.inside_sum * 1000 / (PAIRS * BODIES),
+		.window_outside = window.outside * 1000 / PAIRS,
+		.error = (always.inside_most - always.inside_least) * 500 / PAIRS,
 	};
+}
+
+static void close_gate(struct ap_gate *gates, uint64_t function)
+{
+	struct ap_gate *gate = &gates[ap_gate_place(function, 0)];
+	while (gate->function)
+		gate++;
+	gate->function = function;
+	gate->left = INT32_MIN;
 }
 
 /* A ring of its own, so that the calibration is no part of any profile. */
 void ap_hooks_calibrate(struct ap_hook_cost *ret)
 {
-	static struct ap_event slots[2 * PAIRS];
+	static struct ring ring;
 	static struct ap_gate gates[AP_GATES];
-	const uint64_t function = (uint64_t)no_work;
-	struct ap_thread thread = {0};
-	struct ap_ctl ctl = {.thread = &thread,
-			     .end = (uint64_t)(slots + 2 * PAIRS),
-			     .bytes = sizeof slots,
-			     .gates = gates,
-			     .skip = INT32_MAX};
-	gates[ap_gate_index(function)] = (struct ap_gate){.function = function};
+	struct ap_ctl ctl = {.thread = &ring.thread,
+			     .end = (uint64_t)(ring.slots + 2 * PAIRS),
+			     .bytes = sizeof ring.slots,
+			     .joined_n = UINT32_MAX,
+			     .gates = gates};
+	for (size_t i = 0; i < BODIES; i++)
+		close_gate(gates, (uint64_t)bodies[i]);
 	struct ap_ctl *before = ap_self;
 	struct best best;
 
 	__builtin_memset(&best, 0xff, sizeof best);
 	ap_self = &ctl;
 	for (int round = 0; round < ROUNDS; round++)
-		measure(&best, &thread, slots);
+		measure(&best, &ctl, &ring);
 	ap_self = before;
 	conclude(&best, ret);
 }

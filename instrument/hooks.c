@@ -55,24 +55,27 @@ static AP_COLD void record_otherwise(struct call call)
 		record_at(call, ap_event_make_time(now, call.stack_pointer));
 }
 
-/* The gate of a function all of whose calls are hidden. */
+#define LOOKS 2u
+
+/* The gate of a function all of whose calls are hidden, where it is one of the first that are looked at, as most are. */
 static inline __attribute__((always_inline)) struct ap_gate *closed_gate(struct ap_gate *gates,
 									 const void *function)
 {
-	struct ap_gate *gate = &gates[ap_gate_index((uint64_t)function)];
-	for (uint32_t k = 0; k < AP_GATES_NEAR; k++)
-		if (gate[k].function == (uint64_t)function)
-			return &gate[k];
+	for (uint32_t k = 0; k < LOOKS; k++) {
+		struct ap_gate *gate = &gates[ap_gate_place((uint64_t)function, k)];
+		if (gate->function == (uint64_t)function)
+			return gate;
+	}
 	return NULL;
 }
 
 /* Also of one that hides some of its calls. @gates: or NULL. */
-static struct ap_gate *hiding_gate(struct ap_gate *gates, struct call call)
+static struct ap_gate *hiding_gate(struct ap_gate *gates, const void *function,
+				   uint64_t stack_pointer)
 {
-	const uint32_t i = gates ? ap_gate_find(gates, (uint64_t)call.function) : AP_GATES;
-	return i < AP_GATES && ap_gate_hides(&gates[i], (uint32_t)(call.stack_pointer >> 4))
-		       ? &gates[i]
-		       : NULL;
+	const uint32_t i = gates ? ap_gate_find(gates, (uint64_t)function) : AP_GATES;
+	return i < AP_GATES && ap_gate_hides(&gates[i], (uint32_t)(stack_pointer >> 4)) ? &gates[i]
+											: NULL;
 }
 
 /* A handler may change what the thread has; what is read here stays valid while the thread lives. */
@@ -81,90 +84,142 @@ static inline struct ap_gate *gates_of(const struct ap_ctl *ctl)
 	return __atomic_load_n(&ctl->gates, __ATOMIC_RELAXED);
 }
 
-/* A window begins with this call, or ended before it. */
-static AP_COLD void enter_at_turn(struct call call)
+/* A handler may have forked: in the child the control has no table. */
+static inline uint64_t *others_of(struct ap_gate *gates)
 {
-	ap_gate_turn(ap_self);
-	struct ap_gate *gate = hiding_gate(gates_of(ap_self), call);
-	if (gate)
-		ap_arch_count(&gate->calls);
-	else
-		record_at(call, ap_arch_event_time(call.stack_pointer));
+	return &((struct ap_gates *)((char *)gates - offsetof(struct ap_gates, gate)))->others;
 }
 
-static __attribute__((noinline)) void enter_unless_hidden(struct call call)
+/* What follows is apart, and takes its arguments in registers: so the hooks have nothing to save where there are gates. */
+static inline __attribute__((always_inline)) void record_enter(void *function, void *site,
+							       uint64_t stack_pointer)
+{
+	const struct call call = {function, site, stack_pointer, AP_EVENT_ENTER};
+	record_at(call, ap_arch_event_time(stack_pointer));
+}
+
+/* The gate's random number of calls is over, and this one is counted. */
+static AP_COLD void enter_at_look(void *function, void *site, uint64_t stack_pointer,
+				  struct ap_gate *gate)
+{
+	if (ap_gate_look(ap_self, gate))
+		record_enter(function, site, stack_pointer);
+}
+
+/* A window ended before this call. */
+static AP_COLD void enter_after_window(void *function, void *site, uint64_t stack_pointer)
+{
+	ap_gate_leave_window(ap_self);
+	struct ap_gate *gate = hiding_gate(gates_of(ap_self), function, stack_pointer);
+	if (gate)
+		(void)ap_arch_count_down(&gate->left);
+	else
+		record_enter(function, site, stack_pointer);
+}
+
+/* Hooks that are patched go and come back when it is time, whoever else comes by. */
+static AP_COLD void enter_when_due(void *function, void *site, uint64_t stack_pointer)
+{
+	ap_patch_turn(ap_runtime.control, ap_self);
+	record_enter(function, site, stack_pointer);
+}
+
+static inline __attribute__((always_inline)) void enter_seen(void *function, void *site,
+							     uint64_t stack_pointer)
+{
+	const struct call call = {function, site, stack_pointer, AP_EVENT_ENTER};
+	const uint64_t time = ap_arch_event_time(stack_pointer);
+	if (ap_patch_due(time) && !ap_self->window)
+		enter_when_due(function, site, stack_pointer);
+	else
+		record_at(call, time);
+}
+
+/* Functions are patched whose gates are still open here: they are closed first, for else calls would be lost. */
+static inline __attribute__((always_inline)) bool is_behind(const struct ap_ctl *ctl)
+{
+	return AP_UNLIKELY(ctl->joined_n < ap_runtime.patched_n) && ctl->thread && !ctl->window;
+}
+
+static __attribute__((noinline)) void enter_unless_hidden(void *function, void *site,
+							  uint64_t stack_pointer)
 {
 	struct ap_ctl *ctl = ap_self;
-	struct ap_gate *gate = hiding_gate(gates_of(ctl), call);
-	if (!gate)
-		record_at(call, ap_arch_event_time(call.stack_pointer));
-	else if (AP_LIKELY(--ctl->skip >= 0))
-		ap_arch_count(&gate->calls);
-	else
-		enter_at_turn(call);
+	if (is_behind(ctl))
+		ap_gates_join(ap_runtime.control, ctl);
+	struct ap_gate *gates = gates_of(ctl), *gate = hiding_gate(gates, function, stack_pointer);
+	if (!gate) {
+		if (gates)
+			ap_arch_count(others_of(gates));
+		enter_seen(function, site, stack_pointer);
+	} else if (AP_UNLIKELY(!ap_arch_count_down(&gate->left))) {
+		enter_at_look(function, site, stack_pointer, gate);
+	}
 }
 
-static __attribute__((noinline)) void exit_unless_hidden(struct call call)
+static __attribute__((noinline)) void exit_unless_hidden(void *function, void *site,
+							 uint64_t stack_pointer)
 {
-	if (!hiding_gate(gates_of(ap_self), call))
-		record_at(call, ap_arch_event_time(call.stack_pointer));
+	const struct call call = {function, site, stack_pointer, AP_EVENT_EXIT};
+	if (is_behind(ap_self))
+		ap_gates_join(ap_runtime.control, ap_self);
+	if (!hiding_gate(gates_of(ap_self), function, stack_pointer))
+		record_at(call, ap_arch_event_time(stack_pointer));
 }
 
 /* Of a thread without gates, or in a window. */
-static __attribute__((noinline)) void enter_recorded(struct call call)
+static __attribute__((noinline)) void enter_recorded(void *function, void *site,
+						     uint64_t stack_pointer)
 {
 	struct ap_ctl *ctl = ap_self;
-	if (ctl->window && AP_UNLIKELY(--ctl->skip < 0))
-		enter_at_turn(call);
+	/* One in which hooks are patched out would see nothing of their functions. */
+	if (ctl->window && AP_UNLIKELY(--ctl->skip < 0 || ap_patch_asleep()))
+		enter_after_window(function, site, stack_pointer);
+	else if (is_behind(ctl))
+		enter_unless_hidden(function, site, stack_pointer);
 	else
-		record_at(call, ap_arch_event_time(call.stack_pointer));
+		enter_seen(function, site, stack_pointer);
 }
 
-static __attribute__((noinline)) void exit_recorded(struct call call)
-{
-	record_at(call, ap_arch_event_time(call.stack_pointer));
-}
-
-/* With gates (runtime/gate.c). All that is not done at each call is left to others, by tail calls: here no register is
- * saved. */
-static inline __attribute__((always_inline)) void enter_gated(struct call call)
+/* With gates (runtime/gate.c). */
+static inline __attribute__((always_inline)) void enter_gated(void *function, void *site,
+							      uint64_t stack_pointer)
 {
 	struct ap_ctl *ctl = ap_self;
 	struct ap_gate *gates = gates_of(ctl);
 	if (AP_UNLIKELY(!gates)) {
-		enter_recorded(call);
+		enter_recorded(function, site, stack_pointer);
 		return;
 	}
-	struct ap_gate *gate = closed_gate(gates, call.function);
+	struct ap_gate *gate = closed_gate(gates, function);
 	if (AP_UNLIKELY(!gate))
-		enter_unless_hidden(call);
-	else if (AP_LIKELY(--ctl->skip >= 0))
-		ap_arch_count(&gate->calls);
-	else
-		enter_at_turn(call);
+		enter_unless_hidden(function, site, stack_pointer);
+	else if (AP_UNLIKELY(!ap_arch_count_down(&gate->left)))
+		enter_at_look(function, site, stack_pointer, gate);
 }
 
-static inline __attribute__((always_inline)) void exit_gated(struct call call)
+static inline __attribute__((always_inline)) void exit_gated(void *function, void *site,
+							     uint64_t stack_pointer)
 {
 	struct ap_gate *gates = gates_of(ap_self);
-	if (AP_UNLIKELY(!gates))
-		exit_recorded(call);
-	else if (AP_UNLIKELY(!closed_gate(gates, call.function)))
-		exit_unless_hidden(call);
+	if (AP_UNLIKELY(!gates || !closed_gate(gates, function)))
+		exit_unless_hidden(function, site, stack_pointer);
 }
 
 /* The kind is a constant in each hook: of what follows it keeps its own half. */
 static inline __attribute__((always_inline)) void record(struct call call)
 {
 	const enum ap_way way = ap_runtime.way;
-	if (AP_LIKELY(way == AP_WAY_PLAIN))
+	if (AP_UNLIKELY(way > AP_WAY_PLAIN)) {
+		if (call.kind == AP_EVENT_EXIT)
+			exit_gated(call.function, call.site, call.stack_pointer);
+		else
+			enter_gated(call.function, call.site, call.stack_pointer);
+	} else if (AP_LIKELY(way == AP_WAY_PLAIN)) {
 		record_at(call, ap_arch_event_time(call.stack_pointer));
-	else if (way > AP_WAY_PLAIN && call.kind == AP_EVENT_ENTER)
-		enter_gated(call);
-	else if (way > AP_WAY_PLAIN)
-		exit_gated(call);
-	else if (!ap_runtime.off)
+	} else if (!ap_runtime.off) {
 		record_otherwise(call);
+	}
 }
 
 void __cyg_profile_func_enter(void *function, void *call_site)

@@ -14,11 +14,13 @@
 #include "monitor/lifeline.h"
 #include "monitor/page.h"
 #include "monitor/publish.h"
+#include "monitor/site_list.h"
 #include "monitor/store.h"
 #include "monitor/watch.h"
 #include "profile/profile.h"
 
 #define TICK_MS 1000
+#define LISTING_TICK_MS 2   /* its hooks are being listed */
 #define EXEC_TICK_MS 50	    /* an exec was announced: soon its image is another, or it goes on */
 #define LAST_BREATH_MS 5000 /* from the announced end to the real one */
 
@@ -28,6 +30,7 @@ struct attendant {
 	struct ap_profile_head head;
 	struct ap_profile_wishes wishes;
 	struct ap_spool_header *page;
+	struct ap_site_list sites;
 	int pidfd; /* negative: dead before we came */
 	bool exec_announced;
 	bool exec_hidden; /* at the last look, what became of it could not be found out */
@@ -69,6 +72,11 @@ static enum verdict look(struct attendant *a)
 	return life >= AP_LIFE_ENDED ? LEFT : GOES_ON;
 }
 
+static int tick_ms(const struct attendant *a)
+{
+	return a->sites.child ? LISTING_TICK_MS : a->exec_announced ? EXEC_TICK_MS : TICK_MS;
+}
+
 /* Samples once a second until something happens. */
 static enum verdict attend_life(struct attendant *a)
 {
@@ -87,14 +95,15 @@ static enum verdict attend_life(struct attendant *a)
 		if (!a->exec_announced) {
 			ap_page_sample(a->page, (pid_t)a->head.pid);
 		}
-		const int tick_ms = a->exec_announced ? EXEC_TICK_MS : TICK_MS;
-		if (ap_lifeline_wait(&line, tick_ms) == AP_LIFELINE_DEAD) {
+		(void)ap_site_list_serve(&a->sites, a->spool, a->page);
+		if (ap_lifeline_wait(&line, tick_ms(a)) == AP_LIFELINE_DEAD) {
 			ap_page_sign_of_life(a->page);
 			verdict = LEFT;
 		} else {
 			verdict = look(a);
 		}
 	}
+	ap_site_list_cancel(&a->sites);
 	return verdict;
 }
 

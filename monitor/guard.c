@@ -63,12 +63,8 @@ static int wait_until(pid_t child, unsigned wall_s)
 	return r == 0 ? -ETIMEDOUT : 0;
 }
 
-int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits)
+pid_t ap_guard_start(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits)
 {
-	static const struct ap_guard_limits none;
-	int status;
-
-	limits = limits ? limits : &none;
 	/* Who started us may ignore it: then there is nothing to wait for. */
 	signal(SIGCHLD, SIG_DFL);
 	/* The child must not write again what we have in buffers, nor to our memory, through /proc. */
@@ -89,6 +85,36 @@ int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits
 		__lsan_do_leak_check(); /* _exit() does not */
 #endif
 		_exit(word);
+	}
+	return child;
+}
+
+int ap_guard_look(pid_t child, bool end)
+{
+	int status;
+	pid_t r;
+
+	if (end) {
+		kill(child, SIGKILL);
+	}
+	do {
+		r = waitpid(child, &status, end ? 0 : WNOHANG);
+	} while (r < 0 && errno == EINTR);
+	if (r <= 0) {
+		return r == 0 ? -EAGAIN : -errno;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+}
+
+int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits)
+{
+	static const struct ap_guard_limits none;
+	int status;
+
+	limits = limits ? limits : &none;
+	const pid_t child = ap_guard_start(work, arg, limits);
+	if (child < 0) {
+		return child;
 	}
 	const unsigned usual_s = limits->network ? NETWORK_WALL_S : DEFAULT_WALL_S;
 	const int r = wait_until(child, limits->wall_s ? limits->wall_s : usual_s);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /** What the child may use; 0: the default. */
 struct ap_guard_limits {
@@ -26,5 +27,9 @@ struct ap_guard_limits {
  * Return: what @work returned (0..255); -ECHILD when the child died of a signal; -ETIMEDOUT
  * when it had to be killed; or the errno of fork(). */
 int ap_guard_run(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits);
+/** ap_guard_start() - the same without waiting; of @limits the time is ours to keep. Return: the child, or the errno of fork(). */
+pid_t ap_guard_start(int (*work)(void *arg), void *arg, const struct ap_guard_limits *limits);
+/** ap_guard_look() - what became of it? @end: end it now, whatever it does. Return: as ap_guard_run(); -EAGAIN: it works. */
+int ap_guard_look(pid_t child, bool end);
 
 #endif

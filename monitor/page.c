@@ -125,6 +125,7 @@ static void sample_status(struct ap_usage *usage, pid_t pid)
 
 void ap_page_sample(struct ap_spool_header *header, pid_t pid)
 {
+	const uint64_t now = ap_page_now(header);
 	clockid_t clock;
 
 	sample_status(&header->usage, pid);
@@ -133,6 +134,7 @@ void ap_page_sample(struct ap_spool_header *header, pid_t pid)
 	const uint64_t cpu_ns = clock_getcpuclockid(pid, &clock) == 0 ? ns_of(clock) : 0;
 	if (cpu_ns) {
 		raise_to(&header->usage.cpu_ns, cpu_ns);
+		raise_to(&header->usage.cpu_at_ticks, now);
 		ap_page_sign_of_life(header);
 	}
 }

@@ -71,7 +71,7 @@ int ap_reset(const char *spool)
 {
 	char to[PATH_MAX], temp[PATH_MAX + 16];
 
-	int e = ap_names_reset(to, sizeof(to), spool);
+	int e = ap_names_beside(to, sizeof(to), spool, AP_RESET_SUFFIX);
 	if (e < 0) {
 		return e;
 	}

@@ -310,13 +310,16 @@ uint64_t ap_store_bytes(const char *spool)
 
 int ap_store_unlink(const char *spool)
 {
-	char reset[4096];
+	static const char *const beside[] = {AP_RESET_SUFFIX, AP_SITES_SUFFIX, AP_LISTING_SUFFIX};
+	char path[4096];
 
 	if (unlink(spool) < 0) {
 		return -errno;
 	}
-	if (ap_names_reset(reset, sizeof(reset), spool) == 0) {
-		unlink(reset);
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		if (ap_names_beside(path, sizeof(path), spool, beside[i]) == 0) {
+			unlink(path);
+		}
 	}
 	return 0;
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* profile/estimate.c - from windows of recording to figures for all calls of demoted functions.
  *
- * Calls are exact: each was recorded, or counted by a gate. Between windows the time of counted calls is in the self time of
+ * Calls are exact: each was recorded, or counted by a gate, but for those of functions that were patched (patched.c). Between windows the time of counted calls is in the self time of
  * the caller that was recorded (runtime/fold_thin.c). A call that was recorded in a window stands for as many as were
  * counted for each that was recorded (a ratio estimator: Cochran, Sampling Techniques, chapter 6); and the time of a
  * caller between windows is divided among itself and what it hides as they share its windows, so weighted. So times
  * add up to what was measured, whatever is estimated.
  *
- * Windows are dealt to groups in turn; by how much the groups differ tells the variance (random groups: Wolter,
+ * Windows are dealt to groups in turn, or phases in which hooks are not patched out, with all their windows; by how much the groups differ tells the variance (random groups: Wolter,
  * Introduction to Variance Estimation, chapter 2). In the end each path of windows joins the one with the same functions. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "profile/model.h"
 #include "profile/reader.h"
+#include "profile/sums.h"
 
 #define GROUPS AP_WINDOW_GROUPS
 
@@ -36,6 +38,21 @@ struct estimate {
 	uint32_t nodes_n;
 };
 
+/* A node of windows: weighted. */
+struct sample {
+	uint32_t owner, function;
+	bool part;
+	double time, calls;
+};
+
+/* What changes with the number of calls of one function: see add_calls_errors(). */
+struct shift {
+	struct sample *samples;
+	size_t samples_n;
+	double *calls, *time; /* that do, by owner */
+	double *self;	      /* of all: how much, by function */
+};
+
 static uint32_t function_of(const struct ap_reader *r, uint32_t id)
 {
 	return r->profile->nodes[id].function;
@@ -44,7 +61,8 @@ static uint32_t function_of(const struct ap_reader *r, uint32_t id)
 /* What one recorded call in a window stands for, itself left out. */
 static double weight_of(const struct ap_function_sum *sum)
 {
-	return sum->sampled ? (double)sum->counted / (double)sum->sampled : 0;
+	const double all = (double)sum->counted + (double)sum->missed;
+	return sum->sampled ? all / (double)sum->sampled : 0;
 }
 
 static bool is_sample(const struct ap_reader *r, uint32_t id)
@@ -52,10 +70,17 @@ static bool is_sample(const struct ap_reader *r, uint32_t id)
 	return r->profile->nodes[id].used && r->node_sums[id].group;
 }
 
-/* A part has its caller's own time, and no weight of its own. */
-static double weight_at(const struct ap_reader *r, uint32_t id)
+double ap_reader_weight(const struct ap_reader *r, uint32_t id)
 {
 	return weight_of(&r->function_sums[function_of(r, id)]);
+}
+
+double ap_reader_calls_error(const struct ap_function_sum *sum)
+{
+	const double all = (double)sum->counted + (double)sum->missed;
+	const double error = all > 0 ? fmin(sum->missed_error / all, 1) : 0;
+
+	return sum->known == AP_CALLS_MORE ? 1 : error;
 }
 
 int ap_reader_weigh(struct ap_reader *r)
@@ -83,9 +108,9 @@ static void add_to_caller(struct estimate *e, uint32_t id)
 	struct caller *caller = &e->callers[sum->owner];
 	const double calls = (double)(sum->calls + sum->cut);
 
-	caller->own_weight_sum += calls * weight_at(e->r, id);
+	caller->own_weight_sum += calls * ap_reader_weight(e->r, id);
 	caller->own_weight_n += calls;
-	caller->calls[sum->group - 1] += calls * weight_at(e->r, id);
+	caller->calls[sum->group - 1] += calls * ap_reader_weight(e->r, id);
 	e->calls[function_of(e->r, id)][sum->group - 1] += calls;
 }
 
@@ -98,7 +123,7 @@ static double weighted_time(const struct estimate *e, uint32_t id)
 {
 	const struct ap_node_sum *sum = &e->r->node_sums[id];
 	return net_self(sum) *
-	       (sum->part ? own_weight(&e->callers[sum->owner]) : weight_at(e->r, id));
+	       (sum->part ? own_weight(&e->callers[sum->owner]) : ap_reader_weight(e->r, id));
 }
 
 /* How much longer the caller was between windows than its weighted windows say. */
@@ -128,8 +153,8 @@ static double correction(const double *groups)
 	return n > 1 ? sqrt(n / (n - 1) * (GROUPS - 1) / GROUPS) : 0;
 }
 
-/* By how much the time of a node in windows of a group is more than its calls there let expect: what is known exactly, how
- * many calls there are, is no source of error. Those of a single group say nothing: then all of it. */
+/* By how much the time of a node in windows of a group is more than its calls there let expect: how
+ * many calls there are is no source of error here (see add_calls_errors() for those that are estimated). Those of a single group say nothing: then all of it. */
 static double deviation_in(const struct estimate *e, uint32_t id, unsigned group)
 {
 	const struct ap_node_sum *sum = &e->r->node_sums[id];
@@ -165,7 +190,7 @@ static void divide(struct estimate *e, uint32_t id)
 		const double common = alone ? 0 : own / caller->time * caller->deviations[g];
 		deviation[g] += scale * (deviation_in(e, id, g) - common);
 	}
-	const double weight = weight_at(e->r, id);
+	const double weight = ap_reader_weight(e->r, id);
 	if (!sum->part) { /* else it stays where it is, with the calls that its caller made of itself */
 		const uint64_t self = rounded(scale * own);
 		const double outer = (double)(int64_t)(sum->outer_ticks - sum->hooks_outer);
@@ -179,7 +204,9 @@ static void divide(struct estimate *e, uint32_t id)
 		sum->sum_ticks += rounded((double)sum->sum_ticks * more * scale);
 		sum->hooks_sum += rounded((double)sum->hooks_sum * more * scale);
 		sum->squares += rounded_square((double)sum->squares * more * scale * scale);
+		const uint32_t parent = e->r->profile->nodes[id].parent;
 		e->r->function_sums[function_of(e->r, id)].weight += rounded(calls * weight);
+		e->r->function_sums[function_of(e->r, parent)].made += rounded(calls * weight);
 		sum->calls += rounded(calls * weight);
 	}
 }
@@ -252,11 +279,94 @@ static void take_variances(struct estimate *e)
 		for (unsigned g = 0; g < GROUPS; g++) {
 			squares += e->deviations[id][g] * e->deviations[id][g];
 		}
-		e->r->function_sums[id].variance = squares * GROUPS / (GROUPS - 1);
+		e->r->function_sums[id].variance += squares * GROUPS / (GROUPS - 1);
 	}
 }
 
-static void estimate_times(struct estimate *e)
+static void list_samples(const struct estimate *e, struct shift *shift)
+{
+	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
+		const struct ap_node_sum *sum = &e->r->node_sums[id];
+		const double calls = (double)(sum->calls + sum->cut);
+		if (is_sample(e->r, id)) {
+			shift->samples[shift->samples_n++] = (struct sample){
+				.owner = sum->owner,
+				.function = function_of(e->r, id),
+				.part = sum->part,
+				.time = weighted_time(e, id),
+				.calls = sum->part ? 0 : calls * ap_reader_weight(e->r, id),
+			};
+		}
+	}
+}
+
+/* With twice the calls of @f its nodes weigh twice as much, and the caller's own time as much more as calls of @f are of what it
+ * calls. */
+static double follows(const struct estimate *e, const struct shift *shift, const struct sample *s,
+		      uint32_t f)
+{
+	const double all = e->callers[s->owner].own_weight_sum;
+
+	return !s->part ? s->function == f : all > 0 ? shift->calls[s->owner] / all : 0;
+}
+
+/* The calls of @f are off by @error of them: that is one error, alike for all of its callers. What weighs more takes time from
+ * what else is in the same windows. */
+static void add_calls_error(struct estimate *e, struct shift *shift, uint32_t f, double error)
+{
+	const struct sample *end = shift->samples + shift->samples_n;
+
+	memset(shift->calls, 0, e->nodes_n * sizeof(*shift->calls));
+	memset(shift->time, 0, e->nodes_n * sizeof(*shift->time));
+	memset(shift->self, 0, e->r->profile->functions_n * sizeof(*shift->self));
+	for (const struct sample *s = shift->samples; s < end; s++) {
+		shift->calls[s->owner] += s->function == f ? s->calls : 0;
+	}
+	for (const struct sample *s = shift->samples; s < end; s++) {
+		shift->time[s->owner] += s->time * follows(e, shift, s, f);
+	}
+	for (const struct sample *s = shift->samples; s < end; s++) {
+		const struct caller *caller = &e->callers[s->owner];
+		const double common = caller->time > 0 ? shift->time[s->owner] / caller->time : 0;
+		shift->self[s->function] +=
+			scale_of(caller) * s->time * (follows(e, shift, s, f) - common);
+	}
+	for (uint32_t id = AP_ID_FIRST; id < e->r->profile->functions_n; id++) {
+		const double off = error * shift->self[id];
+		e->r->function_sums[id].variance += off * off;
+	}
+}
+
+/* How many calls a function had whose hooks were patched out is an estimate, and so are the weights. Before times are divided. */
+static int add_calls_errors(struct estimate *e)
+{
+	const size_t nodes_n = e->nodes_n, functions_n = e->r->profile->functions_n;
+	struct shift shift = {
+		.samples = calloc(nodes_n, sizeof(*shift.samples)),
+		.calls = calloc(nodes_n, sizeof(*shift.calls)),
+		.time = calloc(nodes_n, sizeof(*shift.time)),
+		.self = calloc(functions_n, sizeof(*shift.self)),
+	};
+	const bool memory = shift.samples && shift.calls && shift.time && shift.self;
+
+	if (memory) {
+		list_samples(e, &shift);
+	}
+	for (uint32_t id = AP_ID_FIRST; id < functions_n && memory; id++) {
+		const struct ap_function_sum *sum = &e->r->function_sums[id];
+		const double error = ap_reader_calls_error(sum);
+		if (sum->sampled && error > 0) {
+			add_calls_error(e, &shift, id, error);
+		}
+	}
+	free(shift.samples);
+	free(shift.calls);
+	free(shift.time);
+	free(shift.self);
+	return memory ? 0 : -ENOMEM;
+}
+
+static int estimate_times(struct estimate *e)
 {
 	const struct ap_reader *r = e->r;
 
@@ -276,11 +386,13 @@ static void estimate_times(struct estimate *e)
 			}
 		}
 	}
-	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
+	const int error = add_calls_errors(e);
+	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n && error == 0; id++) {
 		if (is_sample(r, id)) {
 			divide(e, id);
 		}
 	}
+	return error;
 }
 
 static void estimate_calls(struct ap_reader *r)
@@ -288,9 +400,12 @@ static void estimate_calls(struct ap_reader *r)
 	for (uint32_t id = AP_ID_FIRST; id < r->profile->functions_n; id++) {
 		struct ap_profile_function *f = &r->profile->functions[id];
 		const struct ap_function_sum *sum = &r->function_sums[id];
-		f->counted_calls = sum->counted;
-		f->estimated_calls = sum->weight ? sum->counted : 0;
-		f->untimed_calls = sum->cut + (sum->weight ? 0 : sum->counted);
+		f->counted_calls = ap_sum(sum->counted, sum->missed);
+		f->missed_calls = sum->missed;
+		f->missed_error = (uint64_t)llround(fmin(sum->missed_error, 0x1p62));
+		f->calls_known = sum->known;
+		f->estimated_calls = sum->weight ? f->counted_calls : 0;
+		f->untimed_calls = ap_sum(sum->cut, sum->weight ? 0 : f->counted_calls);
 	}
 }
 
@@ -319,10 +434,10 @@ int ap_reader_estimate(struct ap_reader *r)
 	e.calls = calloc(r->profile->functions_n, sizeof(*e.calls));
 	e.twins = calloc(nodes_n, sizeof(*e.twins));
 	if (e.callers && e.deviations && e.calls && e.twins) {
-		estimate_times(&e);
+		error = estimate_times(&e);
 		estimate_calls(r);
 		take_variances(&e);
-		error = join_marked(&e);
+		error = error < 0 ? error : join_marked(&e);
 		if (error == 0) {
 			join_open_calls(&e);
 		}

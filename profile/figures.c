@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "profile/reader.h"
+#include "profile/sums.h"
 
 /* A sum of the shards that is below 0 was read while it changed. */
 static uint64_t not_below_zero(uint64_t ticks)
@@ -23,11 +24,6 @@ static void node_figures(const struct ap_reader *r, struct ap_profile_node *n,
 	n->max_ns = ap_reader_duration(r, sum->max);
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n,
 			    const struct ap_node_sum *sum)
 {
@@ -42,7 +38,7 @@ static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n
 	f->open_calls += sum->open;
 	f->total_partial |= sum->joined && sum->calls;
 	to->sum_ticks += sum->sum_ticks;
-	to->net_ticks += sum->sum_ticks - smaller(sum->hooks_sum, sum->sum_ticks);
+	to->net_ticks += sum->sum_ticks - ap_smaller(sum->hooks_sum, sum->sum_ticks);
 	to->squares += sum->squares;
 	to->self_ticks += sum->self_ticks;
 	to->hooks_self += sum->hooks_self;
@@ -50,29 +46,18 @@ static void add_to_function(struct ap_reader *r, const struct ap_profile_node *n
 	to->hooks_outer += n->recursive ? 0 : sum->hooks_outer;
 }
 
-/* Of sums that have gone round, in a hostile file, the smaller may be larger. */
-static uint64_t less(uint64_t sum, uint64_t part)
-{
-	return sum > part ? sum - part : 0;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static void function_figures(const struct ap_reader *r, struct ap_profile_function *f,
 			     const struct ap_function_sum *sum)
 {
-	const uint64_t self = less(sum->self_ticks, sum->hooks_self);
-	uint64_t total = less(sum->outer_ticks, sum->hooks_outer), raw_total = sum->outer_ticks;
+	const uint64_t self = ap_less(sum->self_ticks, sum->hooks_self);
+	uint64_t total = ap_less(sum->outer_ticks, sum->hooks_outer), raw_total = sum->outer_ticks;
 
 	/* Of paths that were joined only the self time is known to belong to some outer call. */
 	if (f->total_partial) {
-		raw_total = larger(raw_total, sum->self_ticks);
+		raw_total = ap_larger(raw_total, sum->self_ticks);
 	}
 	if (raw_total >= sum->self_ticks) {
-		total = larger(total, self); /* the hooks of inner calls are estimates, too */
+		total = ap_larger(total, self); /* the hooks of inner calls are estimates, too */
 	}
 	f->timed_calls += f->estimated_calls - sum->weight; /* of paths, rounded */
 	f->calls = f->timed_calls + sum->beyond + f->untimed_calls;
@@ -82,12 +67,19 @@ static void function_figures(const struct ap_reader *r, struct ap_profile_functi
 	f->raw_self_ns = ap_reader_duration(r, sum->self_ticks);
 	f->sum_ns = (double)(sum->sum_ticks * r->ns_per_tick);
 	f->hooks_ns = (double)((sum->sum_ticks - sum->net_ticks) * r->ns_per_tick);
-	f->error_ns = hypot((double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_error_x1000),
+	/* What hooks do not take of a call's own time they take of its caller's. */
+	f->error_ns = hypot(hypot((double)f->timed_calls, (double)sum->made) *
+				    ap_reader_ns_x1000(r, r->hdr.hook_error_x1000),
 			    sqrt(sum->variance) * (double)r->ns_per_tick);
-	/* Of demoted ones hooks were in few calls, but in all that the histograms know. */
-	f->inside_ns =
-		fmin(f->estimated_calls ? f->sum_ns : f->hooks_ns,
-		     (double)f->timed_calls * ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000));
+	if (f->estimated_calls && f->calls_known == AP_CALLS_MORE) {
+		f->error_ns = (double)f->self_ns;
+	}
+	/* Of demoted ones hooks were in few calls, but in all that the histograms know: those of windows. */
+	f->inside_ns = fmin(f->estimated_calls ? f->sum_ns : f->hooks_ns,
+			    (double)ap_less(f->timed_calls, f->estimated_calls) *
+					    ap_reader_ns_x1000(r, r->hdr.hook_inside_x1000) +
+				    (double)f->estimated_calls *
+					    ap_reader_ns_x1000(r, r->hdr.window_inside_x1000));
 	f->sum_squares = (double)(sum->squares * r->ns_per_tick * r->ns_per_tick);
 	f->min_ns = ap_reader_duration(r, sum->min);
 	f->max_ns = ap_reader_duration(r, sum->max);

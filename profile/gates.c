@@ -39,7 +39,7 @@ static int add_up(struct ap_reader *r)
 	for (ap_ref ref = r->hdr.gates; ref && read_table(r, ref, gates); ref = gates->next) {
 		for (size_t i = 0; i < AP_GATES; i++) {
 			if (gates->gate[i].function) {
-				take_gate(r, gates->gate[i].calls, gates->gate[i].id);
+				take_gate(r, ap_gate_calls(&gates->gate[i]), gates->gate[i].id);
 			}
 		}
 	}

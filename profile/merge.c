@@ -8,6 +8,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
+#include "profile/sums.h"
 
 /* What one profile's ids are in the merged one. */
 struct ids {
@@ -192,22 +193,25 @@ static int add_function(struct ap_merge *merge, uint32_t id, const struct ap_pro
 	struct ap_profile_function *to = &merge->profile->functions[id];
 
 	add_extremes(to, from);
-	to->calls = ap_merge_sum(to->calls, from->calls);
-	to->timed_calls = ap_merge_sum(to->timed_calls, from->timed_calls);
-	to->counted_calls = ap_merge_sum(to->counted_calls, from->counted_calls);
-	to->estimated_calls = ap_merge_sum(to->estimated_calls, from->estimated_calls);
-	to->untimed_calls = ap_merge_sum(to->untimed_calls, from->untimed_calls);
-	to->open_calls = ap_merge_sum(to->open_calls, from->open_calls);
-	to->total_ns = ap_merge_sum(to->total_ns,
-				    from->total_ns > inner_ns ? from->total_ns - inner_ns : 0);
-	to->self_ns = ap_merge_sum(to->self_ns, from->self_ns);
+	to->calls = ap_sum(to->calls, from->calls);
+	to->timed_calls = ap_sum(to->timed_calls, from->timed_calls);
+	to->counted_calls = ap_sum(to->counted_calls, from->counted_calls);
+	to->missed_calls = ap_sum(to->missed_calls, from->missed_calls);
+	to->missed_error = ap_sum(to->missed_error, from->missed_error);
+	to->calls_known = ap_calls_worse(to->calls_known, from->calls_known);
+	to->estimated_calls = ap_sum(to->estimated_calls, from->estimated_calls);
+	to->untimed_calls = ap_sum(to->untimed_calls, from->untimed_calls);
+	to->open_calls = ap_sum(to->open_calls, from->open_calls);
+	to->total_ns =
+		ap_sum(to->total_ns, from->total_ns > inner_ns ? from->total_ns - inner_ns : 0);
+	to->self_ns = ap_sum(to->self_ns, from->self_ns);
 	to->raw_total_ns =
-		ap_merge_sum(to->raw_total_ns,
-			     from->raw_total_ns > inner_ns ? from->raw_total_ns - inner_ns : 0);
-	to->raw_self_ns = ap_merge_sum(to->raw_self_ns, from->raw_self_ns);
-	to->slow = ap_merge_sum(to->slow, from->slow);
-	to->very_slow = ap_merge_sum(to->very_slow, from->very_slow);
-	to->critical = ap_merge_sum(to->critical, from->critical);
+		ap_sum(to->raw_total_ns,
+		       from->raw_total_ns > inner_ns ? from->raw_total_ns - inner_ns : 0);
+	to->raw_self_ns = ap_sum(to->raw_self_ns, from->raw_self_ns);
+	to->slow = ap_sum(to->slow, from->slow);
+	to->very_slow = ap_sum(to->very_slow, from->very_slow);
+	to->critical = ap_sum(to->critical, from->critical);
 	to->total_partial |= from->total_partial;
 	merge->sums[id].ns += ap_merge_exact(from->sum_ns);
 	merge->sums[id].hooks += ap_merge_exact(from->hooks_ns);
@@ -285,10 +289,10 @@ static void add_node(struct ap_profile_node *to, const struct ap_profile_node *f
 		to->min_ns = !to->calls || from->min_ns < to->min_ns ? from->min_ns : to->min_ns;
 		to->max_ns = from->max_ns > to->max_ns ? from->max_ns : to->max_ns;
 	}
-	to->calls = ap_merge_sum(to->calls, from->calls);
-	to->open_calls = ap_merge_sum(to->open_calls, from->open_calls);
-	to->total_ns = ap_merge_sum(to->total_ns, from->total_ns);
-	to->self_ns = ap_merge_sum(to->self_ns, from->self_ns);
+	to->calls = ap_sum(to->calls, from->calls);
+	to->open_calls = ap_sum(to->open_calls, from->open_calls);
+	to->total_ns = ap_sum(to->total_ns, from->total_ns);
+	to->self_ns = ap_sum(to->self_ns, from->self_ns);
 	to->inherited &= from->inherited;
 	to->estimated |= from->estimated;
 }
@@ -338,7 +342,7 @@ static int add_threads(struct ap_merge *merge, const struct ap_profile *from, co
 {
 	for (size_t i = 0; i < from->threads_n; i++) {
 		struct ap_profile_thread thread = from->threads[i];
-		thread.start_ns = ap_merge_sum(thread.start_ns, from->process.start_unix_ns);
+		thread.start_ns = ap_sum(thread.start_ns, from->process.start_unix_ns);
 		thread.open = calloc(thread.open_n + 1, sizeof(*thread.open));
 		if (!thread.open) {
 			return -ENOMEM;
@@ -357,15 +361,14 @@ static int add_threads(struct ap_merge *merge, const struct ap_profile *from, co
 
 static void add_events(struct ap_profile_quality *to, const struct ap_profile_quality *from)
 {
-	to->attempted = ap_merge_sum(to->attempted, from->attempted);
-	to->folded = ap_merge_sum(to->folded, from->folded);
-	to->pending = ap_merge_sum(to->pending, from->pending);
+	to->attempted = ap_sum(to->attempted, from->attempted);
+	to->folded = ap_sum(to->folded, from->folded);
+	to->pending = ap_sum(to->pending, from->pending);
 	for (int i = 0; i < AP_PROFILE_DROPS; i++) {
 		to->dropped[i].reason = from->dropped[i].reason;
-		to->dropped[i].events =
-			ap_merge_sum(to->dropped[i].events, from->dropped[i].events);
+		to->dropped[i].events = ap_sum(to->dropped[i].events, from->dropped[i].events);
 	}
-	to->in_doubt = ap_merge_sum(to->in_doubt, from->in_doubt);
+	to->in_doubt = ap_sum(to->in_doubt, from->in_doubt);
 	to->identity_holds &= from->identity_holds;
 	to->resyncs += from->resyncs;
 	to->unclosed_frames += from->unclosed_frames;
@@ -374,9 +377,9 @@ static void add_events(struct ap_profile_quality *to, const struct ap_profile_qu
 	to->beyond += from->beyond;
 	to->inherited += from->inherited;
 	to->specials += from->specials;
-	to->while_stopped = ap_merge_sum(to->while_stopped, from->while_stopped);
+	to->while_stopped = ap_sum(to->while_stopped, from->while_stopped);
 	to->stops += from->stops;
-	to->stopped_ns = ap_merge_sum(to->stopped_ns, from->stopped_ns);
+	to->stopped_ns = ap_sum(to->stopped_ns, from->stopped_ns);
 }
 
 static int copy_text(char **to, const char *from)
@@ -386,6 +389,30 @@ static int copy_text(char **to, const char *from)
 	free(*to);
 	*to = copy;
 	return copy ? 0 : -ENOMEM;
+}
+
+/* Is there more to be said of the functions and sites of @a? */
+static bool tells_more(const struct ap_profile_quality *a, const struct ap_profile_quality *b)
+{
+	const uint64_t a_not = (uint64_t)a->patch_unfit + a->patch_unread,
+		       b_not = (uint64_t)b->patch_unfit + b->patch_unread;
+
+	return a->patch_sites != b->patch_sites ? a->patch_sites > b->patch_sites : a_not > b_not;
+}
+
+/* Functions and sites: of the process that had most of them. Time: of all. */
+static void add_patching(struct ap_profile_quality *to, const struct ap_profile_quality *q)
+{
+	to->patch |= q->patch;
+	to->patched = q->patched > to->patched ? q->patched : to->patched;
+	if (tells_more(q, to)) {
+		to->patch_functions = q->patch_functions;
+		to->patch_sites = q->patch_sites;
+		to->patch_unfit = q->patch_unfit;
+		to->patch_unread = q->patch_unread;
+	}
+	to->sleeps = ap_sum(to->sleeps, q->sleeps);
+	to->asleep_ns = ap_sum(to->asleep_ns, q->asleep_ns);
 }
 
 static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
@@ -398,16 +425,20 @@ static int add_quality(struct ap_merge *merge, const struct ap_profile *from)
 	to->degraded |= q->degraded;
 	to->folds += q->folds;
 	to->compensation_clamps += q->compensation_clamps;
-	to->counted_calls = ap_merge_sum(to->counted_calls, q->counted_calls);
-	to->left_out = ap_merge_sum(to->left_out, q->left_out);
+	to->counted_calls = ap_sum(to->counted_calls, q->counted_calls);
+	to->missed_calls = ap_sum(to->missed_calls, q->missed_calls);
+	add_patching(to, q);
+	to->left_out = ap_sum(to->left_out, q->left_out);
 	to->left_out_ns += q->left_out_ns;
 	to->budget_pct = q->budget_pct; /* all of a tree have the same */
-	to->memory_used_bytes = ap_merge_sum(to->memory_used_bytes, q->memory_used_bytes);
-	to->memory_cap_bytes = ap_merge_sum(to->memory_cap_bytes, q->memory_cap_bytes);
+	to->memory_used_bytes = ap_sum(to->memory_used_bytes, q->memory_used_bytes);
+	to->memory_cap_bytes = ap_sum(to->memory_cap_bytes, q->memory_cap_bytes);
 	for (size_t i = 0; i < from->functions_n && q->hook_ns > 0; i++) {
-		const double calls = (double)from->functions[i].calls;
-		const double counted = (double)from->functions[i].counted_calls;
-		merge->cost_calls += from->functions[i].calls;
+		const uint64_t missed = from->functions[i].missed_calls;
+		const uint64_t hooked = ap_less(from->functions[i].calls, missed);
+		const double calls = (double)hooked;
+		const double counted = (double)ap_less(from->functions[i].counted_calls, missed);
+		merge->cost_calls += hooked;
 		merge->cost_ns += ap_merge_exact(q->hook_ns * calls);
 		merge->gate_ns += ap_merge_exact(q->hook_gate_ns * calls);
 		merge->spent_ns +=
@@ -476,13 +507,13 @@ static void add_memory(struct ap_merge *merge, const struct ap_profile_process *
 static void add_figures(struct ap_merge *merge, const struct ap_profile_process *p)
 {
 	struct ap_profile_process *to = &merge->profile->process;
-	const uint64_t end_ns = ap_merge_sum(p->start_unix_ns, p->duration_ns);
+	const uint64_t end_ns = ap_sum(p->start_unix_ns, p->duration_ns);
 
 	add_memory(merge, p);
-	to->cpu_ns = ap_merge_sum(to->cpu_ns, p->cpu_ns);
+	to->cpu_ns = ap_sum(to->cpu_ns, p->cpu_ns);
 	to->threads_peak = p->threads_peak > to->threads_peak ? p->threads_peak : to->threads_peak;
-	to->threads_created = ap_merge_sum(to->threads_created, p->threads_created);
-	to->processes_created = ap_merge_sum(to->processes_created, p->processes_created);
+	to->threads_created = ap_sum(to->threads_created, p->threads_created);
+	to->processes_created = ap_sum(to->processes_created, p->processes_created);
 	if (p->limits.cpu_millicores > to->limits.cpu_millicores) {
 		to->limits.cpu_millicores = p->limits.cpu_millicores;
 	}

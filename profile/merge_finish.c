@@ -8,6 +8,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
+#include "profile/sums.h"
 
 #define HOPS_MOST 64 /* processes in between that recorded nothing */
 
@@ -211,7 +212,7 @@ static int take_root(struct ap_merge *merge, const struct ap_merge_end *end)
 {
 	struct ap_profile_process *to = &merge->profile->process;
 	char *exe = strdup(end->root->exe), *cwd = strdup(end->cwd ? end->cwd : "");
-	const uint64_t end_ns = ap_merge_sum(end->root->start_unix_ns, end->root->duration_ns);
+	const uint64_t end_ns = ap_sum(end->root->start_unix_ns, end->root->duration_ns);
 
 	if (!exe || !cwd || ap_merge_row(merge, end->root) < 0) {
 		free(exe);

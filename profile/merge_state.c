@@ -6,6 +6,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
+#include "profile/sums.h"
 
 #define LINES_MOST 256u
 /* Open calls of a thread that are listed: the outermost, and the innermost ones. */
@@ -192,13 +193,14 @@ bool ap_merge_before(const struct ap_merge *merge, const struct ap_profile_proce
 static void add_more(struct ap_profile_process_row *to, const struct ap_profile_process_row *row)
 {
 	to->processes += row->processes;
-	to->cpu_ns = ap_merge_sum(to->cpu_ns, row->cpu_ns);
-	to->calls = ap_merge_sum(to->calls, row->calls);
-	to->threads = ap_merge_sum(to->threads, row->threads);
-	to->attempted = ap_merge_sum(to->attempted, row->attempted);
-	to->folded = ap_merge_sum(to->folded, row->folded);
-	to->pending = ap_merge_sum(to->pending, row->pending);
-	to->dropped = ap_merge_sum(to->dropped, row->dropped);
+	to->cpu_ns = ap_sum(to->cpu_ns, row->cpu_ns);
+	to->calls = ap_sum(to->calls, row->calls);
+	to->calls_known = ap_calls_worse(to->calls_known, row->calls_known);
+	to->threads = ap_sum(to->threads, row->threads);
+	to->attempted = ap_sum(to->attempted, row->attempted);
+	to->folded = ap_sum(to->folded, row->folded);
+	to->pending = ap_sum(to->pending, row->pending);
+	to->dropped = ap_sum(to->dropped, row->dropped);
 	to->max_rss_bytes =
 		row->max_rss_bytes > to->max_rss_bytes ? row->max_rss_bytes : to->max_rss_bytes;
 }

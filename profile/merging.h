@@ -44,12 +44,6 @@ struct ap_merge {
 	struct ap_merge_memory memory;
 };
 
-/** ap_merge_sum() - both, or the largest number there is. */
-static inline uint64_t ap_merge_sum(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 /** ap_merge_exact() - in units of 2^-20; what no clock could have counted is cut. */
 ap_u128 ap_merge_exact(double value);
 /** ap_merge_function_key(), ap_merge_node_key() - for the maps. */

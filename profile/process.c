@@ -205,11 +205,12 @@ static void take_costs(struct ap_reader *r)
 {
 	const struct ap_spool_header *h = &r->hdr;
 	struct ap_profile_quality *q = &r->profile->quality;
-	double calls = 0, counted = 0;
+	double calls = 0, counted = 0, missed = 0;
 
 	for (size_t i = 0; i < r->profile->functions_n; i++) {
 		calls += (double)r->profile->functions[i].calls;
 		counted += (double)r->function_sums[i].counted;
+		missed += (double)r->function_sums[i].missed;
 	}
 	q->hook_ns = ap_reader_ns_x1000(r, h->hook_ticks_x1000);
 	q->hook_inside_ns = ap_reader_ns_x1000(r, h->hook_inside_x1000);
@@ -217,11 +218,12 @@ static void take_costs(struct ap_reader *r)
 	q->hook_error_ns = ap_reader_ns_x1000(r, h->hook_error_x1000);
 	q->hook_empty_ns = ap_reader_ns_x1000(r, h->hook_empty_x1000);
 	q->hook_gate_ns = ap_reader_ns_x1000(r, h->hook_gate_x1000);
-	q->counted_calls = (uint64_t)counted;
+	q->counted_calls = (uint64_t)fmin(counted, 0x1p63);
+	q->missed_calls = (uint64_t)fmin(missed, 0x1p63);
 	q->budget_pct = h->budget_pct;
 	ap_profile_overhead(q, (double)r->profile->process.cpu_ns,
-			    (calls - counted) * q->hook_ns + counted * q->hook_gate_ns,
-			    calls * q->hook_empty_ns);
+			    (calls - counted - missed) * q->hook_ns + counted * q->hook_gate_ns,
+			    (calls - missed) * q->hook_empty_ns);
 	q->degraded = h->degraded;
 	q->folds = h->folds;
 	q->memory_used_bytes = ap_header_used_bytes(h);
@@ -232,6 +234,7 @@ static void sum_calls(const struct ap_profile *p, struct ap_profile_process_row 
 {
 	for (size_t i = 0; i < p->functions_n; i++) {
 		row->calls += p->functions[i].calls;
+		row->calls_known = ap_calls_worse(row->calls_known, p->functions[i].calls_known);
 	}
 	for (int i = 0; i < AP_PROFILE_DROPS; i++) {
 		row->dropped += p->quality.dropped[i].events;

@@ -16,9 +16,10 @@
 static int run_steps(struct ap_reader *r, const struct ap_profile_known_end *known)
 {
 	static int (*const steps[])(struct ap_reader *) = {
-		ap_reader_header, ap_reader_tables,    ap_reader_counters,   ap_reader_threads,
-		ap_reader_fibers, ap_reader_gates,     ap_reader_pending,    ap_reader_open_calls,
-		ap_reader_weigh,  ap_reader_stretches, ap_reader_compensate, ap_reader_estimate,
+		ap_reader_header,   ap_reader_tables, ap_reader_counters,  ap_reader_threads,
+		ap_reader_fibers,   ap_reader_gates,  ap_reader_pending,   ap_reader_open_calls,
+		ap_reader_patched,  ap_reader_weigh,  ap_reader_stretches, ap_reader_compensate,
+		ap_reader_estimate,
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		const int e = steps[i](r);
@@ -117,7 +118,8 @@ static int subtract_reset(const char *path, struct ap_profile *p)
 	char reset[4096];
 	struct stat st;
 
-	if (ap_names_reset(reset, sizeof(reset), path) < 0 || lstat(reset, &st) < 0) {
+	if (ap_names_beside(reset, sizeof(reset), path, AP_RESET_SUFFIX) < 0 ||
+	    lstat(reset, &st) < 0) {
 		return 0;
 	}
 	int e = read_spool(reset, NULL, true, &past, &error);

@@ -37,6 +37,17 @@ void ap_histogram_clear(struct ap_histogram *h);
 /** ap_histogram_bucket_of_ns() - j of a duration in ns. */
 uint32_t ap_histogram_bucket_of_ns(double ns);
 
+/** How well a number of calls is known. Of a sum: as well as the worst of them. */
+enum ap_calls_known {
+	AP_CALLS_EXACT,
+	AP_CALLS_ESTIMATED, /* hooks were patched out for a part of the time */
+	AP_CALLS_MORE, /* the same, and nothing tells how many calls were missed: there were more than that */
+};
+static inline enum ap_calls_known ap_calls_worse(enum ap_calls_known a, enum ap_calls_known b)
+{
+	return a > b ? a : b;
+}
+
 enum ap_function_kind {
 	AP_FUNCTION_INSTRUMENTED,
 	AP_FUNCTION_SYNTHETIC, /* (root), (deeper), (other), (forked), (outside), (left out) */
@@ -54,7 +65,10 @@ struct ap_profile_function {
 	uint64_t
 		timed_calls; /* those in sum, min, max and the histograms; among them estimated_calls */
 	uint64_t
-		counted_calls; /* of calls: while it was demoted, counted by its hooks and not recorded */
+		counted_calls; /* of calls: while it was demoted, counted by its hooks and not recorded; and missed_calls */
+	uint64_t missed_calls; /* of these: an estimate of those while its hooks were patched out */
+	uint64_t missed_error; /* standard error of that; of several processes: the sum */
+	enum ap_calls_known calls_known;
 	uint64_t
 		estimated_calls; /* of these: for which recorded ones stand: all, or 0 when there were none */
 	uint64_t untimed_calls; /* of calls: for which none stands, or whose end was not recorded */
@@ -169,10 +183,18 @@ struct ap_profile_quality {
 	bool identity_holds; /* attempted == folded + pending + dropped, within in_doubt */
 	double hook_ns; /* cost of one enter+exit and their fold, above hooks that do nothing; 0 unknown */
 	double hook_inside_ns,
-		hook_outside_ns; /* taken out of a call's time, and of its caller's */
-	double hook_error_ns;	 /* of the first */
-	double hook_gate_ns;	 /* of a call that is counted only */
-	uint64_t counted_calls;	 /* such calls */
+		hook_outside_ns;	       /* taken out of a call's time, and of its caller's */
+	double hook_error_ns;		       /* of the first */
+	double hook_gate_ns;		       /* of a call that is counted only */
+	uint64_t counted_calls;		       /* such calls */
+	uint64_t missed_calls;		       /* while hooks were patched out: estimates */
+	bool patch;			       /* that was asked for */
+	uint32_t patched;		       /* functions whose hooks were */
+	uint32_t patch_functions, patch_sites; /* that could be */
+	uint32_t patch_unfit;  /* functions that could not: of their hooks not all are known */
+	uint32_t patch_unread; /* modules that could not be read */
+	uint64_t asleep_ns;    /* how long hooks were out */
+	uint64_t sleeps;       /* how often they came back */
 	uint64_t left_out; /* times without events in windows that were taken for interruptions */
 	double left_out_ns;
 	uint32_t budget_pct;  /* 0: none: everything was recorded */
@@ -211,7 +233,8 @@ struct ap_profile_process_row {
 	uint64_t duration_ns;
 	uint64_t cpu_ns;
 	uint64_t calls;
-	uint64_t threads; /* that recorded something */
+	enum ap_calls_known calls_known; /* the worst of its functions */
+	uint64_t threads;		 /* that recorded something */
 	uint64_t attempted, folded, pending, dropped;
 	uint64_t max_rss_bytes;
 	uint64_t processes; /* 1; of rows that were summed, how many they were */

@@ -9,6 +9,8 @@
  *   fibers.c    the stacks that are no thread's own, and their open frames
  *   pending.c   events that nobody has folded: ring.c finds them, fold.c folds them, model.c grows
  *   open.c      close what was open at the end time
+ *   patched.c   calls that nobody counted
+ *   excess.c      how much more they are in windows
  *   compensate.c  how much of the times the hooks are
  *   figures.c   ticks become the model's nanoseconds
  *   identity.c  do the events add up?
@@ -81,7 +83,11 @@ struct ap_function_sum {
 	uint64_t beyond;     /* calls that were counted only */
 	uint64_t inner;	     /* calls that were made by a call of the same path */
 	uint64_t recursing;  /* calls of paths that have such */
+	uint64_t made;	     /* calls that its calls made */
 	uint64_t counted;    /* by gates */
+	uint64_t missed;     /* while its hooks were patched out: an estimate */
+	double missed_error; /* standard error of it */
+	enum ap_calls_known known;
 	uint64_t cut;	     /* recorded without their end */
 	uint64_t sampled;    /* calls in windows, cut ones too */
 	uint64_t weight;     /* calls that those stand for, of all nodes; rounded */
@@ -189,8 +195,17 @@ int ap_reader_fibers(struct ap_reader *r);
 int ap_reader_gates(struct ap_reader *r);
 int ap_reader_pending(struct ap_reader *r);
 int ap_reader_open_calls(struct ap_reader *r);
+int ap_reader_patched(struct ap_reader *r);
 int ap_reader_weigh(struct ap_reader *r);
 int ap_reader_stretches(struct ap_reader *r);
+/** ap_reader_weight() - how many calls one of node @id, of windows, stands for, itself left out. A part, which has its caller's own
+ * time, has no weight of its own. */
+double ap_reader_weight(const struct ap_reader *r, uint32_t id);
+/** ap_reader_calls_error() - standard error of the number of a function's counted calls, relative. 1: nobody knows. */
+double ap_reader_calls_error(const struct ap_function_sum *sum);
+/** ap_reader_excess() - what the hooks of a call take in windows above what they were calibrated to take, and was taken out: ticks, by
+ * node whose windows these are. May be less than 0. @excess: as many as there are nodes. Return: 0 or -ENOMEM. */
+int ap_reader_excess(const struct ap_reader *r, double *excess);
 int ap_reader_compensate(struct ap_reader *r);
 int ap_reader_estimate(struct ap_reader *r);
 void ap_reader_figures(struct ap_reader *r);

@@ -72,6 +72,8 @@ static void count_headers(const struct ap_report *report, struct ap_excluded *re
 		if (in_system_header(&report->symbols[f])) {
 			ret->headers_n++;
 			ret->headers_calls += report->profile->functions[f].calls;
+			ret->headers_known = ap_calls_worse(
+				ret->headers_known, report->profile->functions[f].calls_known);
 		}
 	}
 }
@@ -96,6 +98,9 @@ int ap_exclude_find(const struct ap_report *report, struct ap_excluded *ret)
 			ret->functions[ret->n++] = f; /* never behind i */
 			ret->calls += report->profile->functions[f].calls;
 			ret->counted += report->profile->functions[f].counted_calls;
+			ret->missed += report->profile->functions[f].missed_calls;
+			ret->calls_known = ap_calls_worse(
+				ret->calls_known, report->profile->functions[f].calls_known);
 		}
 	}
 	if (headers_may_go(report, ret))

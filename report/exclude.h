@@ -9,14 +9,17 @@
 struct ap_excluded {
 	uint32_t *functions; /* ids, most called first; free it */
 	size_t n;
-	uint64_t calls;	      /* of all */
-	uint64_t counted;     /* of these: counted only */
+	uint64_t calls;	  /* of all */
+	uint64_t counted; /* of these: counted only */
+	uint64_t missed;  /* of these: not even that, an estimate */
+	enum ap_calls_known calls_known;
 	uint64_t least_calls; /* a function with fewer is none of them: it does not matter */
 
 	/* Those of system headers: to be left out by their files, with what else is there. None where that would take more
 	 * than AP_EXCLUDE_HEADERS_MOST_PCT of all self time out of sight. */
 	size_t headers_n;
 	uint64_t headers_calls;
+	enum ap_calls_known headers_known;
 };
 #define AP_EXCLUDE_HEADERS_MOST_PCT 10
 

@@ -3,6 +3,7 @@
 #include "report/figures.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ESTIMATED_FROM_PCT 10
@@ -50,6 +51,32 @@ double ap_figure_min_ns(const struct ap_profile_function *function)
 double ap_figure_max_ns(const struct ap_profile_function *function)
 {
 	return total_without_hooks(function, (double)function->max_ns);
+}
+
+struct ap_human ap_figure_calls(uint64_t calls, enum ap_calls_known known)
+{
+	static const char *const marks[] = {
+		[AP_CALLS_EXACT] = "", [AP_CALLS_ESTIMATED] = "~", [AP_CALLS_MORE] = ">"};
+	struct ap_human marked;
+
+	snprintf(marked.text, sizeof(marked.text), "%s%s", marks[known],
+		 ap_human_count(calls).text);
+	return marked;
+}
+
+struct ap_human ap_figure_path_calls(const struct ap_profile_function *function, uint64_t calls,
+				     bool estimated)
+{
+	return ap_figure_calls(calls,
+			       estimated ? ap_calls_worse(AP_CALLS_ESTIMATED, function->calls_known)
+					 : AP_CALLS_EXACT);
+}
+
+double ap_figure_calls_error_pct(const struct ap_profile_function *function)
+{
+	return function->missed_error > function->calls
+		       ? 100
+		       : ap_figure_share((double)function->missed_error, (double)function->calls);
 }
 
 double ap_figure_error_pct(const struct ap_profile_function *function)
@@ -100,6 +127,11 @@ double ap_figure_stddev_ns(const struct ap_profile_function *function)
 double ap_figure_avg_self_ns(const struct ap_profile_function *function)
 {
 	return function->calls ? (double)function->self_ns / (double)function->calls : 0;
+}
+
+const char *ap_figure_avg_self_mark(const struct ap_profile_function *function)
+{
+	return function->calls_known == AP_CALLS_MORE ? "<" : "";
 }
 
 uint64_t ap_figure_fast(const struct ap_profile_function *function)

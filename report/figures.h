@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "report/report.h"
+#include "report/units.h"
 
 /** ap_figure_quantile_ns() - value at rank ceil(q*n) of the timed calls, held inside their extremes; 0 when there are none.
  * ap_figure_self_quantile_ns() - the same of their self times.
@@ -19,6 +20,13 @@ double ap_figure_quantile_ns(const struct ap_profile_function *function, double 
 double ap_figure_self_quantile_ns(const struct ap_profile_function *function, double q);
 double ap_figure_min_ns(const struct ap_profile_function *function);
 double ap_figure_max_ns(const struct ap_profile_function *function);
+/** ap_figure_calls() - how many, marked where that is an estimate (~) or there were more (>). */
+struct ap_human ap_figure_calls(uint64_t calls, enum ap_calls_known known);
+/** ap_figure_path_calls() - the same of a part of @function's calls, as from one caller; @estimated: which these are, too. */
+struct ap_human ap_figure_path_calls(const struct ap_profile_function *function, uint64_t calls,
+				     bool estimated);
+/** ap_figure_calls_error_pct() - of the number of its calls, where not all were counted; at most 100. */
+double ap_figure_calls_error_pct(const struct ap_profile_function *function);
 /** ap_figure_error_pct() - of its self time, as far as what the hooks cost in it is not known; at most 100.
  * ap_figure_estimated() - is that so much that the time is to be marked? */
 double ap_figure_error_pct(const struct ap_profile_function *function);
@@ -31,8 +39,10 @@ bool ap_figure_enough(uint64_t n, double q);
 
 double ap_figure_mean_ns(const struct ap_profile_function *function);
 double ap_figure_stddev_ns(const struct ap_profile_function *function);
-/** ap_figure_avg_self_ns() - self time a call. */
+/** ap_figure_avg_self_ns() - self time a call.
+ * ap_figure_avg_self_mark() - "<" where it is less than that, since there were more calls than are known; else "". */
 double ap_figure_avg_self_ns(const struct ap_profile_function *function);
+const char *ap_figure_avg_self_mark(const struct ap_profile_function *function);
 uint64_t ap_figure_fast(const struct ap_profile_function *function);
 
 /** ap_figure_share() - percent of @part in @whole; 0 of nothing. */

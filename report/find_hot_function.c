@@ -75,10 +75,11 @@ static void found(const struct ap_report *report, struct ap_findings *all, uint3
 
 	ap_finding_message(all, finding, "%s holds %.1f %% of the self time.",
 			   report->symbols[f].name, share);
-	ap_finding_evidence(all, finding, "self %s, total %s in %s calls, %s self a call",
+	ap_finding_evidence(all, finding, "self %s, total %s in %s calls, %s%s self a call",
 			    ap_human_ns((double)function->self_ns).text,
 			    ap_human_ns((double)function->total_ns).text,
-			    ap_human_count(function->calls).text,
+			    ap_figure_calls(function->calls, function->calls_known).text,
+			    ap_figure_avg_self_mark(function),
 			    ap_human_ns(ap_figure_avg_self_ns(function)).text);
 	recommend(report, all, finding, f);
 }

@@ -15,13 +15,13 @@
 #define THRESHOLD_PCT 10.0
 #define NAMED 8 /* in the recommendation */
 
-/* Of demoted functions most calls were counted only. */
+/* Of demoted functions most calls were counted only; those that were missed cost nothing. */
 static double cost_of(const struct ap_report *report, const struct ap_excluded *tiny)
 {
 	const struct ap_profile_quality *quality = &report->profile->quality;
 
 	return (double)(tiny->calls - tiny->counted) * quality->hook_ns +
-	       (double)tiny->counted * quality->hook_gate_ns;
+	       (double)(tiny->counted - tiny->missed) * quality->hook_gate_ns;
 }
 
 static void recommend(const struct ap_report *report, struct ap_findings *all,
@@ -57,13 +57,21 @@ static void name_them(const struct ap_report *report, struct ap_findings *all,
 		const struct ap_profile_function *function = &report->profile->functions[f];
 		if (ap_exclude_by_file(report, tiny, f))
 			continue;
-		ap_finding_evidence(all, finding, "%s%s: %s calls, %s self a call",
+		ap_finding_evidence(all, finding, "%s%s: %s calls, %s%s self a call",
 				    report->symbols[f].name,
 				    ap_finding_place(&report->symbols[f]).text,
-				    ap_human_count(function->calls).text,
+				    ap_figure_calls(function->calls, function->calls_known).text,
+				    ap_figure_avg_self_mark(function),
 				    ap_human_ns(ap_figure_avg_self_ns(function)).text);
 		named++;
 	}
+}
+
+static const char *how_known(const struct ap_excluded *tiny)
+{
+	return tiny->calls_known != AP_CALLS_EXACT ? ", most of them counted only, or not even that"
+	       : tiny->counted			   ? ", most of them counted only"
+						   : "; a call does less than that itself";
 }
 
 static void found(const struct ap_report *report, struct ap_findings *all,
@@ -80,14 +88,13 @@ static void found(const struct ap_report *report, struct ap_findings *all,
 		all, AP_SEVERITY_INFO, (struct ap_finding_figures){share, THRESHOLD_PCT, "%"});
 	ap_finding_message(all, finding, "Recording %zu tiny function%s took ~%.1f %% of the run.",
 			   tiny->n, tiny->n == 1 ? "" : "s", share);
-	ap_finding_evidence(
-		all, finding,
-		tiny->counted ? "%s calls at ~%.1f ns each, most of them counted only"
-			      : "%s calls at ~%.1f ns each; a call does less than that itself",
-		ap_human_count(tiny->calls).text, each);
+	ap_finding_evidence(all, finding, "%s calls at ~%.1f ns each%s",
+			    ap_figure_calls(tiny->calls, tiny->calls_known).text, each,
+			    how_known(tiny));
 	if (tiny->headers_n)
 		ap_finding_evidence(all, finding, "%zu functions of system headers: %s calls",
-				    tiny->headers_n, ap_human_count(tiny->headers_calls).text);
+				    tiny->headers_n,
+				    ap_figure_calls(tiny->headers_calls, tiny->headers_known).text);
 	name_them(report, all, finding, tiny);
 	recommend(report, all, finding, tiny, flags);
 	free(flags);

@@ -65,6 +65,11 @@ static void cell_quantile(struct ap_text_out *text, const struct ap_profile_func
 			function->total.coarse || function->estimated_calls ? "~" : "");
 }
 
+static void put_calls(struct ap_text_out *text, const struct ap_profile_function *function)
+{
+	cell(text, ap_figure_calls(function->calls, function->calls_known).text, 7);
+}
+
 static void put_name(struct ap_text_page *page, size_t rank, uint32_t f)
 {
 	char label[AP_FIT_BYTES];
@@ -86,7 +91,7 @@ static void put_hot(struct ap_text_page *page, const struct ap_profile_function 
 	cell(text, share, 7);
 	cell_ns(text, (double)function->total_ns,
 		function->total_partial || function->estimated_calls ? "~" : "");
-	cell(text, ap_human_count(function->calls).text, 7);
+	put_calls(text, function);
 	cell_ns(text, ap_figure_mean_ns(function), function->estimated_calls ? "~" : "");
 	cell_quantile(text, function, 0.5);
 	cell_quantile(text, function, 0.99);
@@ -152,9 +157,12 @@ void ap_text_edges(struct ap_text_page *page, uint32_t function, bool callers, s
 	}
 	for (i = 0; i < edges.n && (!rows || i < rows); i++) {
 		const struct ap_edge *edge = &edges.items[i];
+		const struct ap_profile_function *called =
+			&report->profile->functions[callers ? function : edge->function];
 		const char *mark = edge->estimated ? "~" : "";
 		fprintf(page->text.out, "  %-9s", i ? "" : callers ? "called by" : "calls");
-		ap_text_figure(&page->text, mark, ap_human_count(edge->calls).text, 7);
+		fprintf(page->text.out, "%7s",
+			ap_figure_path_calls(called, edge->calls, edge->estimated).text);
 		cell_ns(&page->text, (double)edge->total_ns, mark);
 		fprintf(page->text.out, "%8s  %s\n",
 			ap_human_percent(ap_figure_share((double)edge->total_ns, total)).text,

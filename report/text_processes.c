@@ -115,7 +115,7 @@ static void put_row(struct ap_text_page *page, const struct ap_profile_process_r
 	fprintf(page->text.out, "  %10u %7s %7s %6s %6s %8s  %-10s %*s%s\n", row->pid,
 		row->cpu_ns ? ap_human_ns((double)row->cpu_ns).text : "n/a",
 		ap_human_ns((double)row->duration_ns).text,
-		row->elsewhere ? "n/a" : ap_human_count(row->calls).text,
+		row->elsewhere ? "n/a" : ap_figure_calls(row->calls, row->calls_known).text,
 		row->elsewhere ? "n/a" : ap_human_count(row->threads).text,
 		row->max_rss_bytes ? ap_human_bytes(row->max_rss_bytes).text : "n/a",
 		ap_word_row_end(row).text, (int)indent, "",
@@ -134,13 +134,15 @@ static void put_rest(struct ap_text_page *page, const struct place *places)
 			continue;
 		rest.processes += row->processes;
 		rest.calls += row->calls;
+		rest.calls_known = ap_calls_worse(rest.calls_known, row->calls_known);
 		rest.cpu_ns += row->cpu_ns;
 	}
 	if (!rest.processes)
 		return;
 	ap_text_begin(text, "  ", 4);
 	ap_text_putf(text, "... and %llu more: %s calls, %s of CPU",
-		     (unsigned long long)rest.processes, ap_human_count(rest.calls).text,
+		     (unsigned long long)rest.processes,
+		     ap_figure_calls(rest.calls, rest.calls_known).text,
 		     ap_human_ns((double)rest.cpu_ns).text);
 	if (rest.processes > profile->more.processes)
 		ap_text_put(text, " (--thread shows all, the JSON has them)");

@@ -134,6 +134,40 @@ static void put_stacks(struct ap_text_out *text, const struct ap_profile_quality
 	}
 }
 
+/* What patching made of the counts. */
+static void put_patched(struct ap_text_page *page)
+{
+	const struct ap_profile *profile = page->report->profile;
+	const struct ap_profile_quality *quality = &profile->quality;
+	struct ap_text_out *text = &page->text;
+	size_t unknown = 0;
+
+	if (!quality->patch)
+		return;
+	for (size_t f = 0; f < profile->functions_n; f++)
+		unknown += profile->functions[f].calls_known == AP_CALLS_MORE;
+	ap_text_field(text, "Patched");
+	ap_text_putf(text, "hooks of %u function%s, out for %s, back %llu times", quality->patched,
+		     quality->patched == 1 ? "" : "s", ap_human_ns((double)quality->asleep_ns).text,
+		     (unsigned long long)quality->sleeps);
+	if (quality->missed_calls)
+		ap_text_putf(text,
+			     ": ~%s of their calls were not counted but estimated, by those of "
+			     "other functions",
+			     ap_human_count(quality->missed_calls).text);
+	if (unknown)
+		ap_text_putf(text,
+			     "; of %zu it is only known that there were more calls (>): in "
+			     "some thread nothing else was called meanwhile or there was no "
+			     "room to count, hooks could not be put back, or nobody ended a sleep",
+			     unknown);
+	ap_text_putf(text, "; %u functions could be, with %u hooks, %u could not",
+		     quality->patch_functions, quality->patch_sites, quality->patch_unfit);
+	if (quality->patch_unread)
+		ap_text_putf(text, "; %u modules could not be read", quality->patch_unread);
+	ap_text_end(text);
+}
+
 /* What a budget left of the recording. */
 static void put_demoted(struct ap_text_page *page)
 {
@@ -141,6 +175,7 @@ static void put_demoted(struct ap_text_page *page)
 	const struct ap_profile_quality *quality = &profile->quality;
 	struct ap_text_out *text = &page->text;
 	uint64_t calls = 0, untimed = 0;
+	enum ap_calls_known known = AP_CALLS_EXACT;
 	size_t functions = 0;
 
 	if (!quality->counted_calls)
@@ -149,6 +184,7 @@ static void put_demoted(struct ap_text_page *page)
 		const struct ap_profile_function *function = &profile->functions[f];
 		functions += function->counted_calls != 0;
 		calls += function->counted_calls ? function->calls : 0;
+		known = ap_calls_worse(known, function->calls_known);
 		untimed += function->counted_calls && !function->estimated_calls;
 	}
 	ap_text_field(text, "Demoted");
@@ -156,8 +192,8 @@ static void put_demoted(struct ap_text_page *page)
 		     "%zu function%s, to keep a budget of %u %%: of %s calls ~%s were counted "
 		     "only, at ~%.1f ns each; times marked ~ are estimates from the others",
 		     functions, functions == 1 ? "" : "s", quality->budget_pct,
-		     ap_human_count(calls).text, ap_human_count(quality->counted_calls).text,
-		     quality->hook_gate_ns);
+		     ap_figure_calls(calls, known).text,
+		     ap_human_count(quality->counted_calls).text, quality->hook_gate_ns);
 	if (untimed)
 		ap_text_putf(text, "; %llu without any: their time is in that of their callers",
 			     (unsigned long long)untimed);
@@ -298,6 +334,7 @@ void ap_text_quality(struct ap_text_page *page)
 	put_overhead(text, quality);
 	put_stacks(text, quality);
 	put_demoted(page);
+	put_patched(page);
 	put_stops(text, quality);
 	put_filters(page);
 	put_joined(page);

@@ -79,7 +79,7 @@ static void put_top(struct ap_text_page *page)
 	ap_text_put(text, report->symbols[f].name);
 	ap_text_put(text, ap_finding_place(&report->symbols[f]).text);
 	ap_text_putf(text, ": %s of self time, %s calls", ap_human_percent(share).text,
-		     ap_human_count(function->calls).text);
+		     ap_figure_calls(function->calls, function->calls_known).text);
 	ap_text_end(text);
 }
 

@@ -135,7 +135,8 @@ static bool has_children(const struct tree *tree, const struct ap_profile *profi
 
 static void put_node(struct ap_text_page *page, uint32_t id, unsigned depth)
 {
-	const struct ap_profile_node *node = &page->report->profile->nodes[id];
+	const struct ap_profile *profile = page->report->profile;
+	const struct ap_profile_node *node = &profile->nodes[id];
 	const unsigned indent = 2 * depth < MAX_INDENT ? 2 * depth : MAX_INDENT;
 	char label[AP_FIT_BYTES];
 	char level[16] = "";
@@ -145,8 +146,11 @@ static void put_node(struct ap_text_page *page, uint32_t id, unsigned depth)
 	const char *mark = node->estimated ? "~" : "";
 	ap_text_figure(&page->text, mark, ap_human_ns((double)node->total_ns).text, 9);
 	ap_text_figure(&page->text, mark, ap_human_ns((double)node->self_ns).text, 9);
-	ap_text_figure(&page->text, mark, ap_human_count(node->calls).text, 7);
-	fprintf(page->text.out, "  %*s%s%s\n", (int)indent, "", level,
+	fprintf(page->text.out, "%7s  %*s%s%s\n",
+		ap_figure_path_calls(&profile->functions[node->function], node->calls,
+				     node->estimated)
+			.text,
+		(int)indent, "", level,
 		ap_text_label(label, &page->report->symbols[node->function],
 			      53 - indent - strlen(level)));
 }

@@ -22,6 +22,13 @@ struct page {
 	size_t functions_n;
 };
 
+static const char *calls_known(enum ap_calls_known known)
+{
+	return known == AP_CALLS_EXACT	     ? "exact"
+	       : known == AP_CALLS_ESTIMATED ? "estimated"
+					     : "more";
+}
+
 /* A member that is unknown when it is 0. */
 static void put_known(struct ap_json *json, const char *key, uint64_t value)
 {
@@ -128,6 +135,23 @@ static void put_module_notes(struct page *page)
 	ap_json_end(json, ']');
 }
 
+static void put_patching(struct ap_json *json, const struct ap_profile_quality *quality)
+{
+	if (!quality->patch) {
+		ap_json_null(json, "patch");
+		return;
+	}
+	ap_json_begin(json, "patch", '{');
+	ap_json_uint(json, "functions", quality->patch_functions);
+	ap_json_uint(json, "sites", quality->patch_sites);
+	ap_json_uint(json, "unfit_functions", quality->patch_unfit);
+	ap_json_uint(json, "unread_modules", quality->patch_unread);
+	ap_json_uint(json, "patched_functions", quality->patched);
+	ap_json_uint(json, "asleep_ns", quality->asleep_ns);
+	ap_json_uint(json, "came_back", quality->sleeps);
+	ap_json_end(json, '}');
+}
+
 static void put_quality(struct page *page)
 {
 	const struct ap_profile_quality *quality = &page->report->profile->quality;
@@ -142,6 +166,8 @@ static void put_quality(struct page *page)
 	put_known_double(json, "hook_outside_ns", quality->hook_outside_ns);
 	put_known_double(json, "hook_gate_ns", quality->hook_gate_ns);
 	ap_json_uint(json, "counted_calls", quality->counted_calls);
+	ap_json_uint(json, "missed_calls", quality->missed_calls);
+	put_patching(json, quality);
 	ap_json_uint(json, "left_out", quality->left_out);
 	ap_json_uint(json, "left_out_ns", (uint64_t)quality->left_out_ns);
 	if (quality->budget_pct)
@@ -277,6 +303,12 @@ static void put_function(struct page *page, uint32_t id, double self_sum)
 	ap_json_uint(json, "calls", function->calls);
 	ap_json_uint(json, "timed_calls", ap_figure_recorded(function));
 	ap_json_uint(json, "counted_calls", function->counted_calls);
+	ap_json_uint(json, "missed_calls", function->missed_calls);
+	ap_json_string(json, "calls_known", calls_known(function->calls_known));
+	if (function->calls_known == AP_CALLS_MORE)
+		ap_json_null(json, "calls_error_pct");
+	else
+		ap_json_double(json, "calls_error_pct", ap_figure_calls_error_pct(function));
 	ap_json_uint(json, "open_calls", function->open_calls);
 	ap_json_uint(json, "total_ns", function->total_ns);
 	ap_json_bool(json, "total_partial", function->total_partial);
@@ -377,11 +409,13 @@ static void put_work(struct ap_json *json, const struct ap_profile_process_row *
 	put_known(json, "max_rss_bytes", row->max_rss_bytes);
 	if (row->elsewhere) {
 		ap_json_null(json, "calls");
+		ap_json_null(json, "calls_known");
 		ap_json_null(json, "threads");
 		ap_json_null(json, "events");
 		return;
 	}
 	ap_json_uint(json, "calls", row->calls);
+	ap_json_string(json, "calls_known", calls_known(row->calls_known));
 	ap_json_uint(json, "threads", row->threads);
 	ap_json_begin(json, "events", '{');
 	ap_json_uint(json, "attempted", row->attempted);

@@ -122,14 +122,22 @@ static const char *set_children(struct ap_settings *s, const char *value)
 static const char *set_overhead(struct ap_settings *s, const char *value)
 {
 	uint64_t percent = 0;
-	s->overhead_pct = 0;
-	if (ap_streq(value, "none"))
-		return NULL;
-	if (!ap_parse_u64(&value, &percent) || (*value == '%' && *++value) || *value ||
-	    percent < 1 || percent > 1000)
+	const bool none = ap_streq(value, "none");
+	if (!none && (!ap_parse_u64(&value, &percent) || (*value == '%' && *++value) || *value ||
+		      percent < 1 || percent > 1000))
 		return "expected none, or a percentage from 1 to 1000";
 	s->overhead_pct = (uint32_t)percent;
 	return NULL;
+}
+
+static const char *set_patch(struct ap_settings *s, const char *value)
+{
+#if defined(__x86_64__)
+	return on_off(&s->patch, value);
+#else
+	(void)s;
+	return ap_streq(value, "off") ? NULL : "only on x86-64";
+#endif
 }
 
 static const char *set_patterns(char into[1024], const char *value)
@@ -225,6 +233,14 @@ static const char *set_shards(struct ap_settings *s, const char *value)
 	return why;
 }
 
+static const char *set_awake(struct ap_settings *s, const char *value)
+{
+	uint64_t n = 0;
+	const char *why = parse_number(&n, value);
+	s->awake_us = (uint32_t)n;
+	return why;
+}
+
 static const char *set_age(struct ap_settings *s, const char *value)
 {
 	return parse_number(&s->age, value);
@@ -250,6 +266,7 @@ static const struct option {
 	{"memory", set_memory},
 	{"children", set_children},
 	{"overhead", set_overhead},
+	{"patch", set_patch},
 	{"filter", set_filter},
 	{"notrace", set_notrace},
 	{"modules", set_modules},
@@ -261,9 +278,9 @@ static const struct option {
 	{"wrap", set_wrap},
 	{"drift", set_drift},
 	{"age", set_age},
+	{"awake", set_awake},
 	{"shards", set_shards},
 #endif
-	{"patch", later},
 	{"sampling", later},
 	{"hz", later},
 	{"ops", later},

@@ -34,14 +34,14 @@ void ap_usage_update(struct ap_control *c)
 	ap_clock_pair(&h->clock_last);
 	h->hook_ticks_x1000 = ap_hook_ticks_x1000(h);
 	h->usage.cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	h->usage.at_ticks = h->clock_last.ticks;
+	h->usage.cpu_at_ticks = h->usage.at_ticks = h->clock_last.ticks;
 	if (ap_sys2(SYS_getrusage, RUSAGE_SELF, &usage) == 0)
 		h->usage.max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 }
 
-static void futex_wake(uint32_t *word)
+void ap_attendant_wake(struct ap_control *c)
 {
-	ap_sys6(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
+	ap_sys6(SYS_futex, &c->header->life, FUTEX_WAKE, 0x7fffffff, 0, 0, 0);
 }
 
 static bool attendant_lives(const struct ap_control *c)
@@ -103,7 +103,7 @@ static void announce(struct ap_control *c, enum ap_end kind, int status)
 	wait_for_folds(c);
 	ap_usage_update(c); /* after the threads that would do it, too */
 	__atomic_store_n(&h->life, AP_LIFE_EXITING, __ATOMIC_RELEASE);
-	futex_wake(&h->life);
+	ap_attendant_wake(c);
 }
 
 /* Else it is left for `autoprof report`, or for `autoprof run` who waits for us. Return: is there an attendant? */
@@ -207,7 +207,7 @@ void ap_end_exec(bool begin)
 	h->end_ticks = ap_ticks();
 	__atomic_store_n(&h->end_kind, AP_END_EXEC, __ATOMIC_RELEASE);
 	have_attended(c);
-	futex_wake(&h->life);
+	ap_attendant_wake(c);
 }
 
 /** ap_end_abort() - abort() was called: what is in the ring is folded, and somebody will report. */
@@ -225,6 +225,7 @@ void ap_end_abort(void)
 /* Recording ends; whoever has recorded is reported. */
 static void confine_recorder(struct ap_control *c)
 {
+	ap_patch_end(c); /* while hooks can be put back */
 	ap_flush(false);
 	if (ap_recorded_anything(c))
 		have_attended(c);

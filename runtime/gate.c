@@ -1,63 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 /* runtime/gate.c - gates: calls of demoted functions are counted by their hooks, and recorded in windows only.
  *
- * A thread has its own table, which only it changes, in its slow path, when all of its events are folded: so each call is
- * either counted or recorded, whatever is demoted when, and its enter decides. A window begins after a random number of
- * demoted calls, for every N-th would follow the program's own rhythm, and lasts for AP_WINDOW_CALLS calls of any
+ * A thread has its own table. It closes gates by itself, in its slow path, when all of its events are folded: so each call is
+ * either counted or recorded, whatever is demoted when, and its enter decides. Who unloads code opens those of all. Each gate has a random number of calls, until
+ * a window begins with one of its calls, for every N-th would follow the program's own rhythm: exponential, so that over all
+ * gates together it is as if there were one such number. A window lasts for AP_WINDOW_CALLS calls of any
  * function: meanwhile all is recorded. What windows say of the time between them: fold_thin.c and profile/estimate.c.
  *
  * Who is demoted is said by govern.c. */
 #include "runtime/govern.h"
 
 #define LASTING_NS 100000ull
+#define LOOK_CALLS 64u
 #define AP_GATES_BYTES (sizeof(struct ap_gates) + sizeof(struct ap_governor))
 
-static uint64_t next_random(struct ap_governor *governor)
+/* Where hooks are patched, those that are not look more often, as they tell the time for all. Nobody knows beforehand which these
+ * will be. */
+static bool looks_often(const struct ap_gate *gate)
 {
-	uint64_t x = governor->random;
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	governor->random = x;
-	return x;
+	return !(gate->kept & AP_GATE_PATCHED) && ap_patch_goes_on();
 }
 
-/* -ln(u) of a random u in (0, 1], times 2^16: the logarithm to base 2 from the place of the highest bit, and between powers of
- * two a parabola through both ends, off by at most 0.01. */
-static uint64_t exponential(uint64_t random)
-{
-	const uint64_t u = random | 1;
-	const unsigned zeros = (unsigned)__builtin_clzll(u);
-	const uint64_t fraction = zeros == 63 ? 0 : (u << (zeros + 1)) >> 48;
-	const uint64_t log2 = fraction + ((fraction * (65536 - fraction) >> 16) * 22477 >> 16);
-	const uint64_t bits = ((uint64_t)(zeros + 1) << 16) - log2;
-	return bits * 45426 >> 16; /* ln 2 */
-}
-
-int32_t ap_gate_draw(struct ap_gates *gates, struct ap_governor *governor)
+static uint64_t calls_to_window(const struct ap_gates *gates, struct ap_governor *governor)
 {
 	const uint64_t mean = (uint64_t)AP_WINDOW_CALLS << (gates->weight_log2 & 31);
-	return (int32_t)(exponential(next_random(governor)) * mean >> 16);
+	return ap_random_exponential(&governor->random, mean);
 }
 
-/* Handlers that come in between find everything as it was, and no turn to make. One may fork: in the child there are
- * neither gates nor a governor. */
-void ap_gate_turn(struct ap_ctl *ctl)
+/* @less: of its calls, which will be recorded. A handler may come at any time, and count. */
+static void draw(const struct ap_gates *gates, struct ap_governor *governor, struct ap_gate *gate,
+		 uint32_t less)
+{
+	const uint64_t random = looks_often(gate)
+					? ap_random_exponential(&governor->random, LOOK_CALLS)
+					: calls_to_window(gates, governor);
+	const uint32_t n = (uint32_t)random + 1;
+	uint64_t before = __atomic_load_n(&gate->counts, __ATOMIC_RELAXED), after;
+	do {
+		const uint32_t calls = (uint32_t)before + (uint32_t)(before >> 32) - less;
+		after = (uint64_t)(calls + n) << 32 | (0u - n);
+	} while (!__atomic_compare_exchange_n(&gate->counts, &before, after, false,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	gate->known = ap_gate_calls(gate);
+}
+
+void ap_gates_draw(struct ap_ctl *ctl)
+{
+	for (uint32_t i = 0; i < AP_GATES; i++) {
+		struct ap_gate *gate = &ctl->gates_all->gate[i];
+		if (gate->function && !(gate->function & AP_GATE_OPEN))
+			draw(ctl->gates_all, ctl->governor, gate, 0);
+	}
+}
+
+/* A window would see nothing of functions whose hooks are patched out. When they go is said by calls of others, as it is when they
+ * come back: a phase that began with a call of another one and ended with one of theirs would have too many of theirs. */
+static bool begins_window(struct ap_ctl *ctl, const struct ap_gates *gates,
+			  struct ap_governor *governor, const struct ap_gate *gate, uint64_t now)
+{
+	if (ap_patch_is_due(now)) {
+		if (!(gate->kept & AP_GATE_PATCHED))
+			ap_patch_turn(ap_runtime.control, ctl);
+		return false;
+	}
+	if (ctl->window || ap_patch_asleep())
+		return false;
+	return !looks_often(gate) || calls_to_window(gates, governor) < LOOK_CALLS;
+}
+
+/* Windows are dealt to groups in turn, so that what differs between these is what differs between windows. Where hooks are patched
+ * windows come in phases, and those of one phase are alike: then phases are dealt. */
+static uint32_t turn_of(struct ap_governor *governor)
+{
+	return __atomic_load_n(&ap_runtime.patched_n, __ATOMIC_RELAXED) ? ap_patch_phase()
+									: governor->windows++;
+}
+
+/* A handler that comes in between may fork: in the child there are neither gates nor a governor. */
+bool ap_gate_look(struct ap_ctl *ctl, struct ap_gate *gate)
 {
 	struct ap_governor *const governor = ctl->governor;
 	struct ap_gates *const gates = ctl->gates_all;
-	if (ctl->skip >= 0 || !governor || !gates)
-		return;
-	ctl->skip = INT32_MAX;
-	ap_pause_look(ap_runtime.control, ap_ticks()); /* counting needs no slow path that would */
-	const uint32_t group = ctl->window ? 0 : governor->windows++ % AP_WINDOW_GROUPS + 1;
-	const int32_t skip = group ? (int32_t)AP_WINDOW_CALLS : ap_gate_draw(gates, governor);
+	if (!governor || !gates)
+		return true;
+	const uint64_t now = ap_ticks();
+	ap_pause_look(ap_runtime.control, now); /* counting needs no slow path that would */
+	const bool begins = begins_window(ctl, gates, governor, gate, now);
+	if (ctl->governor != governor)
+		return true;
+	draw(gates, governor, gate, begins);
+	if (!begins)
+		return false;
+	const uint32_t group = turn_of(governor) % AP_WINDOW_GROUPS + 1;
 	ap_record_special(AP_SPECIAL_WINDOW, group);
 	if (ctl->governor != governor)
-		return;
+		return true;
 	ctl->window = group;
-	ctl->gates = group ? NULL : gates->gate;
-	ctl->skip = skip;
+	ctl->gates = NULL;
+	ctl->skip = AP_WINDOW_CALLS;
+	return true;
+}
+
+/* Handlers that come in between find nothing to end. */
+void ap_gate_leave_window(struct ap_ctl *ctl)
+{
+	struct ap_gates *const gates = ctl->gates_all;
+	if (!ctl->window || !gates)
+		return;
+	ctl->skip = INT32_MAX;
+	ap_record_special(AP_SPECIAL_WINDOW, 0);
+	if (ctl->gates_all != gates)
+		return;
+	ctl->window = 0;
+	ctl->gates = gates->gate;
 }
 
 void ap_gate_end_window(struct ap_ctl *ctl)
@@ -65,30 +120,81 @@ void ap_gate_end_window(struct ap_ctl *ctl)
 	struct ap_thread *thread = ctl->thread;
 	ctl->window = 0;
 	thread->window = AP_WINDOW(AP_WINDOW_EPOCH(thread->window), 0u);
-	ctl->skip = ap_gate_draw(ctl->gates_all, ctl->governor);
 }
 
-/* Exits of functions that end by a jump, or have used alloca, come with another stack pointer than their enters: then nothing
- * tells those of a call that is kept from those of deeper ones. Told by the last chunk, which holds thousands. */
-static bool exits_move(const struct ap_control *c, const struct ap_thread *thread, uint64_t address)
+/* Enters of one function whose exits have not come yet, the last of them. */
+#define OPEN_MOST 32u
+struct open_calls {
+	uint32_t stack[OPEN_MOST], site[OPEN_MOST];
+	uint32_t n;
+};
+
+static void add_enter(struct open_calls *open, uint32_t stack, uint32_t site)
+{
+	const uint32_t i = open->n++ % OPEN_MOST;
+	open->stack[i] = stack;
+	open->site[i] = site;
+}
+
+/* Those above it were left by a longjmp. Return: is there one with the stack pointer of this exit? */
+static bool take_enter(struct open_calls *open, uint32_t stack)
+{
+	const uint32_t most = open->n < OPEN_MOST ? open->n : OPEN_MOST;
+	for (uint32_t k = 1; k <= most; k++) {
+		if (open->stack[(open->n - k) % OPEN_MOST] == stack) {
+			open->n -= k;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* From the same place another call was entered, and that is not over: then this may be its exit. */
+static bool is_of_last(const struct open_calls *open, uint32_t site)
+{
+	return open->n && open->site[(open->n - 1) % OPEN_MOST] == site;
+}
+
+#define STRAY_EXITS 8u /* one in so many is that of a call which was entered before */
+
+/* Exits of functions that end by a jump come with a higher stack pointer than their enters, but not above that of their caller's
+ * call. After alloca they come with a lower one: then nothing tells those of a call that is kept from those of deeper ones. Told by
+ * the last chunk, which holds thousands. Return: AP_GATE_MOVES, AP_GATE_SINKS. */
+static uint32_t how_exits_move(const struct ap_control *c, const struct ap_thread *thread,
+			       uint64_t address)
 {
 	const struct ap_chunk *chunk = ap_at(c, thread->last_chunk);
 	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
-	uint32_t enter = 0, site = 0;
-	bool entered = false;
+	struct open_calls open = {.n = 0};
+	uint32_t higher = 0, lower = 0, exits = 0;
 	for (uint32_t i = 0; i < chunk->slots; i++) {
-		const enum ap_event_kind kind = ap_event_kind(events[i].word);
-		if (kind == AP_EVENT_SPECIAL || ap_event_address(events[i].word) != address)
+		const uint64_t word = events[i].word;
+		const enum ap_event_kind kind = ap_event_kind(word);
+		if (kind == AP_EVENT_SPECIAL || ap_event_address(word) != address)
 			continue;
-		const uint32_t stack = ap_event_stack(events[i].word, events[i].time);
-		if (kind == AP_EVENT_EXIT && entered && ap_event_site(events[i].word) == site &&
-		    stack != enter)
-			return true;
-		entered = kind == AP_EVENT_ENTER; /* of this exit, if that comes next */
-		enter = stack;
-		site = ap_event_site(events[i].word);
+		const uint32_t stack = ap_event_stack(word, events[i].time);
+		const uint32_t site = ap_event_site(word);
+		if (kind == AP_EVENT_ENTER) {
+			add_enter(&open, stack, site);
+			continue;
+		}
+		exits++;
+		if (take_enter(&open, stack) || !is_of_last(&open, site))
+			continue;
+		const uint32_t up = stack - open.stack[--open.n % OPEN_MOST];
+		*((up & 0x7ffffu) < 0x40000u ? &higher : &lower) += 1;
 	}
-	return false;
+	return ((higher + lower) * STRAY_EXITS > exits ? AP_GATE_MOVES : 0) |
+	       (lower * STRAY_EXITS > exits ? AP_GATE_SINKS : 0);
+}
+
+/* Who makes a turn may mark the gate as patched meanwhile. */
+static bool keep(struct ap_gate *gate, uint32_t stack)
+{
+	uint32_t before = __atomic_load_n(&gate->kept, __ATOMIC_RELAXED);
+	return !(before & (AP_GATE_SINKS | AP_GATE_PATCHED)) &&
+	       __atomic_compare_exchange_n(&gate->kept, &before, (before & AP_GATE_MOVES) | stack,
+					   false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* Calls that are open were recorded when they began. Of those that are open for long, a recursion, a loop over everything,
@@ -108,8 +214,8 @@ static void look_at_open(const struct ap_control *c, const struct ap_thread *thr
 			continue;
 		const bool lasts =
 			(int64_t)(frame->start - long_ago) < 0 || frame->flags & AP_FRAME_INHERITED;
-		if (lasts && !gate->moves) {
-			gate->kept = ap_event_stack(frame->word, (uint64_t)frame->stack << 48);
+		if (lasts &&
+		    keep(gate, ap_event_stack(frame->word, (uint64_t)frame->stack << 48))) {
 			gate->function |= AP_GATE_KEEPS;
 			frame->flags &= (uint16_t)~AP_FRAME_DEMOTED;
 			return;
@@ -120,36 +226,75 @@ static void look_at_open(const struct ap_control *c, const struct ap_thread *thr
 
 static struct ap_gate *free_gate(struct ap_gates *gates, uint64_t address)
 {
-	struct ap_gate *gate = &gates->gate[ap_gate_index(address)];
-	for (uint32_t k = 0; k < AP_GATES_NEAR; k++)
-		if (!gate[k].function)
-			return &gate[k];
+	for (uint32_t k = 0; k < AP_GATES_NEAR; k++) {
+		struct ap_gate *gate = &gates->gate[ap_gate_place(address, k)];
+		if (!gate->function)
+			return gate;
+	}
 	return NULL;
 }
 
-bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address)
+struct ap_gate *ap_gate_make(struct ap_control *c, struct ap_ctl *ctl, uint64_t address)
 {
 	const uint32_t there = ap_gate_find(ctl->gates_all->gate, address);
 	struct ap_gate *gate = there < AP_GATES ? &ctl->gates_all->gate[there]
 						: free_gate(ctl->gates_all, address);
+	if (gate && !gate->function) {
+		gate->id = ap_function_id(c, address, ap_ticks());
+		gate->function = address | AP_GATE_OPEN;
+	}
+	return gate;
+}
+
+/* Once code has been unloaded, an address that is not there for good may mean something else at any time. */
+static bool may_close(const struct ap_control *c, uint64_t address)
+{
+	return !__atomic_load_n(&c->unloads_n, __ATOMIC_SEQ_CST) || ap_module_stays(address);
+}
+
+bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address, bool patched)
+{
+	struct ap_gate *gate = may_close(c, address) ? ap_gate_make(c, ctl, address) : NULL;
 	if (!gate)
 		return false;
-	if (!gate->function)
-		gate->id = ap_function_id(c, address, ap_ticks());
 	const struct ap_gate before = *gate;
-	gate->moves |= exits_move(c, ctl->thread, address);
+	__atomic_fetch_or(&gate->kept,
+			  how_exits_move(c, ctl->thread, address) | (patched ? AP_GATE_PATCHED : 0),
+			  __ATOMIC_RELAXED);
 	gate->function = address;
 	look_at_open(c, ctl->thread, gate);
-	ctl->governor->active += !before.function || before.function & AP_GATE_OPEN;
+	draw(ctl->gates_all, ctl->governor, gate, 0);
+	ctl->governor->active += (before.function & AP_GATE_OPEN) != 0;
 	ctl->governor->changed |= gate->function != before.function || gate->kept != before.kept;
-	return true;
+	/* Either this sees that something was unloaded, or who unloads sees the gate. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (may_close(c, address))
+		return true;
+	ap_gate_open(ctl, gate);
+	return false;
 }
 
 void ap_gate_open(struct ap_ctl *ctl, struct ap_gate *gate)
 {
 	gate->function |= AP_GATE_OPEN;
-	ctl->governor->active--;
+	ctl->governor->active -= ctl->governor->active > 0;
 	ctl->governor->changed = true;
+}
+
+void ap_gates_unload(struct ap_control *c)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
+	while (ref) {
+		struct ap_gates *gates = ap_at(c, ref);
+		for (uint32_t i = 0; i < AP_GATES; i++) {
+			uint64_t *function = &gates->gate[i].function;
+			const uint64_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
+			if (now && !(now & AP_GATE_OPEN) && !ap_module_stays(AP_GATE_ADDRESS(now)))
+				__atomic_fetch_or(function, AP_GATE_OPEN, __ATOMIC_RELAXED);
+		}
+		ref = gates->next;
+	}
 }
 
 void ap_gates_off(void)
@@ -185,9 +330,12 @@ struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread)
 		return NULL;
 	struct ap_gates *gates = ap_at(c, ref);
 	gates->weight_log2 = AP_WEIGHT_FIRST;
-	for (uint32_t i = 0; i < AP_GATES; i++)
-		if (gates->gate[i].function)
-			gates->gate[i].function |= AP_GATE_OPEN;
+	for (uint32_t i = 0; i < AP_GATES; i++) {
+		struct ap_gate *gate = &gates->gate[i];
+		if (gate->function)
+			gate->function |= AP_GATE_OPEN;
+		gate->kept &= ~AP_GATE_PATCHED;
+	}
 	thread->gates = ref;
 	return gates;
 }

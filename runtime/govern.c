@@ -6,8 +6,9 @@
  * those come back that would cost least. If every thread keeps the budget, the process does. */
 #include <time.h>
 
-#include "runtime/govern.h"
+#include "runtime/patch.h"
 
+#define PRESSURE_NO_JOIN 96 /* of 256 */
 #define SPAN_NS 10000000ull
 #define FIRST_SPAN_NS 2000000ull /* until then all is recorded */
 #define LOOKS 32u
@@ -19,6 +20,7 @@
 #define LEAST_EVENTS 16384	      /* of a thread, before it is worth the memory */
 #define LONG_UNITS 687195u	      /* 10 us */
 #define REFUSED_SPANS 200u
+#define AGAIN_SPANS 5u	/* the first calls of a function may be long ones */
 #define LEAST_SHARE 128 /* of all looks: rarer functions are not worth a gate */
 #define LEAST_CALLS_PER_MS                                                                         \
 	20 /* a function that is called less often lasts too long, or costs too little */
@@ -31,19 +33,15 @@ struct span {
 	uint64_t pair_x1000, gate_x1000; /* of a recorded and of a counted call, ns */
 };
 
-/* Behind the gates. */
-static struct ap_governor *make_governor(struct ap_control *c, struct ap_ctl *ctl)
+static bool is_closed(const struct ap_gate *gate)
 {
-	struct ap_gates *gates = ap_gates_take(c, ctl->thread);
-	if (!gates)
-		return NULL;
-	struct ap_governor *governor = (struct ap_governor *)(gates + 1);
-	for (size_t i = 0; i < sizeof(*governor) / sizeof(uint64_t); i++)
-		((uint64_t *)governor)[i] = 0;
-	governor->random = (ap_ticks() ^ (uint64_t)ctl->id << 48) | 1;
-	ctl->gates_all = gates;
-	ctl->skip = ap_gate_draw(gates, governor);
-	return governor;
+	return gate->function && !(gate->function & AP_GATE_OPEN);
+}
+
+/* Calls of those that are patched are told by what their gates count. */
+static bool may_open(const struct ap_gate *gate)
+{
+	return is_closed(gate) && !(gate->kept & AP_GATE_PATCHED);
 }
 
 static void begin_span(struct ap_ctl *ctl, uint64_t now)
@@ -55,11 +53,28 @@ static void begin_span(struct ap_ctl *ctl, uint64_t now)
 	governor->hits_all = 0;
 	for (uint32_t i = 0; i < AP_HITS; i++)
 		governor->hits[i] = (struct ap_hit){0, 0};
+	governor->active = 0;
 	for (uint32_t i = 0; i < AP_GATES; i++) {
 		const struct ap_gate *gate = &ctl->gates_all->gate[i];
-		governor->counted[i] = gate->calls;
+		governor->active += is_closed(gate);
+		governor->counted[i] = ap_gate_calls(gate);
 		governor->refused[i] -= governor->refused[i] > 0;
 	}
+}
+
+/* Behind the gates. */
+static void make_governor(struct ap_control *c, struct ap_ctl *ctl, uint64_t now)
+{
+	struct ap_gates *gates = ap_gates_take(c, ctl->thread);
+	if (!gates)
+		return;
+	struct ap_governor *governor = (struct ap_governor *)(gates + 1);
+	for (size_t i = 0; i < sizeof(*governor) / sizeof(uint64_t); i++)
+		((uint64_t *)governor)[i] = 0;
+	governor->random = (now ^ (uint64_t)ctl->id << 48) | 1;
+	ctl->gates_all = gates;
+	ctl->governor = governor;
+	begin_span(ctl, now);
 }
 
 /* Of the last chunk, which is full: that is why we are here. */
@@ -92,14 +107,14 @@ void ap_gate_before_fold(struct ap_control *c, struct ap_ctl *ctl)
 	}
 }
 
-static bool is_closed(const struct ap_gate *gate)
+static uint8_t *refused_of(struct ap_ctl *ctl, const struct ap_gate *gate)
 {
-	return gate->function && !(gate->function & AP_GATE_OPEN);
+	return &ctl->governor->refused[gate - ctl->gates_all->gate];
 }
 
 static uint64_t calls_in_span(const struct ap_ctl *ctl, uint32_t i)
 {
-	return ctl->gates_all->gate[i].calls - ctl->governor->counted[i];
+	return ap_gate_calls(&ctl->gates_all->gate[i]) - ctl->governor->counted[i];
 }
 
 static uint64_t ns_of_ticks_x1000(uint64_t ticks_x1000)
@@ -124,12 +139,17 @@ static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64
 	w->counted_ns = counted * w->gate_x1000 / 1000;
 }
 
-/* What may be spent in a span: the budget is in percent of the CPU time without us. */
-static uint64_t budget_ns(const struct span *w, uint64_t aim_pct)
+/* The CPU time without us. */
+static uint64_t own_ns(const struct span *w)
 {
 	const uint64_t cost = w->recorded_ns + w->counted_ns;
-	const uint64_t own = w->cpu_ns > cost ? w->cpu_ns - cost : w->cpu_ns / 20;
-	return own * ap_runtime.settings.overhead_pct / 100 * aim_pct / 100;
+	return w->cpu_ns > cost ? w->cpu_ns - cost : w->cpu_ns / 20;
+}
+
+/* What may be spent in a span: the budget is in percent of that. */
+static uint64_t budget_ns(const struct span *w, uint64_t aim_pct)
+{
+	return own_ns(w) * ap_runtime.settings.overhead_pct / 100 * aim_pct / 100;
 }
 
 /* Calls and their time, in units of 2^-36 s, of a histogram in this shard: good to a quarter. */
@@ -176,7 +196,7 @@ static void review(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *
 	for (uint32_t k = 0; k < AP_GATES && governor->active; k++) {
 		const uint32_t i = governor->reviewed++ % AP_GATES;
 		struct ap_gate *gate = &ctl->gates_all->gate[i];
-		if (!is_closed(gate))
+		if (!may_open(gate))
 			continue;
 		if (takes_long(c, shard, gate->id)) {
 			governor->refused[i] = REFUSED_SPANS;
@@ -184,6 +204,27 @@ static void review(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *
 		}
 		return;
 	}
+}
+
+/* Where no function stands out, all that are not long ones: those of the last chunk, which holds thousands of events. */
+static bool demote_all(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl)
+{
+	const struct ap_chunk *chunk = ap_at(c, ctl->thread->last_chunk);
+	const struct ap_event *events = (const struct ap_event *)(chunk + 1);
+	bool any = false;
+	for (uint32_t i = 0; i < chunk->slots; i++) {
+		const uint64_t address = ap_event_address(events[i].word);
+		if (ap_event_kind(events[i].word) != AP_EVENT_ENTER)
+			continue;
+		struct ap_gate *gate = ap_gate_make(c, ctl, address);
+		if (!gate || is_closed(gate) || *refused_of(ctl, gate))
+			continue;
+		if (takes_long(c, shard, gate->id))
+			*refused_of(ctl, gate) = AGAIN_SPANS;
+		else
+			any |= ap_gate_close(c, ctl, address, false);
+	}
+	return any;
 }
 
 static void demote(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl,
@@ -200,17 +241,19 @@ static void demote(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *
 		    calls * 1000000 < w->cpu_ns * LEAST_CALLS_PER_MS)
 			break;
 		const struct ap_gate *gate = ap_gate_of(ctl->gates_all, hit->function);
-		const bool refused = gate && governor->refused[gate - ctl->gates_all->gate];
+		const bool refused = gate && *refused_of(ctl, gate);
 		const bool hides = gate && gate->function == hit->function; /* all of its calls */
 		if (!refused && !hides &&
 		    !takes_long(c, shard, ap_function_id(c, hit->function, ap_ticks())) &&
-		    ap_gate_close(c, ctl, hit->function)) {
+		    ap_gate_close(c, ctl, hit->function, false)) {
 			const uint64_t saved = calls * (w->pair_x1000 - w->gate_x1000) / 1000;
 			cost -= saved < cost ? saved : cost;
 			any = true;
 		}
 		hit->n = 0;
 	}
+	if (cost > aim)
+		any |= demote_all(c, shard, ctl);
 	/* What is left are windows, or cannot be helped: the rarer they are, the more a single one counts. */
 	if (!any && governor->active && w->recorded_ns > aim / 2 &&
 	    ctl->gates_all->weight_log2 < AP_WEIGHT_MOST)
@@ -226,7 +269,7 @@ static void promote(struct ap_ctl *ctl, const struct span *w)
 		uint64_t least = UINT64_MAX;
 		for (uint32_t i = 0; i < AP_GATES; i++) {
 			struct ap_gate *gate = &ctl->gates_all->gate[i];
-			if (!is_closed(gate) || calls_in_span(ctl, i) >= least)
+			if (!may_open(gate) || calls_in_span(ctl, i) >= least)
 				continue;
 			least = calls_in_span(ctl, i);
 			best = gate;
@@ -257,10 +300,18 @@ static void publish(struct ap_ctl *ctl)
 	}
 }
 
-/* Where what an address or a stack means may change, everything is recorded. */
+/* Where what a stack means may change, everything is recorded. */
 static bool may_govern(const struct ap_control *c)
 {
-	return !c->header->fibers && !c->header->filters && !c->unloads_n;
+	return !c->header->fibers && !c->header->filters;
+}
+
+/* Who has unloaded code has opened gates. */
+static void notice_unloads(const struct ap_control *c, struct ap_ctl *ctl)
+{
+	const uint32_t unloads = __atomic_load_n(&c->unloads_n, __ATOMIC_ACQUIRE);
+	ctl->governor->changed |= ctl->governor->unloads != unloads;
+	ctl->governor->unloads = unloads;
 }
 
 static void open_all(struct ap_ctl *ctl)
@@ -280,9 +331,7 @@ void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_
 		return; /* in a vfork child the clock is another's */
 	if (!governor) {
 		if (ctl->thread->folded >= LEAST_EVENTS)
-			ctl->governor = governor = make_governor(c, ctl);
-		if (governor)
-			begin_span(ctl, now);
+			make_governor(c, ctl, now);
 		return;
 	}
 	const uint64_t span_ns = governor->epochs ? SPAN_NS : FIRST_SPAN_NS;
@@ -293,10 +342,13 @@ void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_
 	struct span w;
 	measure(c, ctl, now, &w);
 	const uint64_t cost = w.recorded_ns + w.counted_ns;
+	const uint32_t weight = ctl->gates_all->weight_log2;
+	notice_unloads(c, ctl);
 	review(c, shard, ctl);
-	if (!may_govern(c))
-		open_all(ctl);
-	else if (cost > budget_ns(&w, 100))
+	if (!may_govern(c)) {
+		if (ap_patch_stop(c))
+			open_all(ctl);
+	} else if (cost > budget_ns(&w, 100))
 		demote(c, shard, ctl, &w);
 	else if (governor->active && cost < budget_ns(&w, PROMOTE_BELOW) &&
 		 now - governor->promoted_ticks > ap_ticks_of_ns(PROMOTE_EVERY_NS)) {
@@ -304,5 +356,52 @@ void ap_gate_after_fold(struct ap_control *c, struct ap_shard *shard, struct ap_
 		governor->promoted_ticks = now;
 	}
 	publish(ctl);
+	if (weight != ctl->gates_all->weight_log2)
+		ap_gates_draw(ctl);
+	if (governor->active && may_govern(c))
+		ap_patch_look(c, ctl);
 	begin_span(ctl, now);
+}
+
+/* Its gates take 288 KiB of each thread that calls anything: where memory is short, its calls are not counted instead. */
+static void join(struct ap_control *c, struct ap_ctl *ctl, uint32_t patched_n)
+{
+	const bool room = ap_space_pressure(c) < PRESSURE_NO_JOIN;
+	if (!ctl->governor && room)
+		make_governor(c, ctl, ap_ticks());
+	for (uint32_t i = ctl->joined_n; i < patched_n; i++) {
+		struct ap_patched *p = ap_patched_at(c, i);
+		if (ctl->governor && room && ap_gate_close(c, ctl, p->address, true))
+			ap_patch_note_joined(c, ctl->gates_all, i);
+		else
+			__atomic_store_n(&p->uncounted, 1, __ATOMIC_RELAXED);
+	}
+	ctl->joined_n = patched_n;
+	if (ctl->governor)
+		publish(ctl);
+}
+
+/* Where it cannot: in a handler that came in the middle of a hook, in a vfork child, with no shard free. */
+#define TRY_AGAIN_CALLS 64u
+
+void ap_gates_join(struct ap_control *c, struct ap_ctl *ctl)
+{
+	if (ctl->join_later) {
+		ctl->join_later--;
+		return;
+	}
+	ctl->join_later = TRY_AGAIN_CALLS;
+	const uint64_t start = ap_ticks();
+	const uint64_t mask = ap_signals_block();
+	const uint32_t patched_n = __atomic_load_n(&ap_runtime.patched_n, __ATOMIC_ACQUIRE);
+	const bool ours =
+		c->header && ctl->tid == ap_gettid(); /* and no forked child's, or vfork's */
+	if (ours && !may_govern(c)) {
+		(void)ap_patch_stop(c);
+	} else if (ours && ap_flush(false) && ap_thread_settled(c, ctl->thread)) {
+		join(c, ctl, patched_n);
+		ctl->join_later = 0;
+	}
+	ap_signals_restore(mask);
+	ap_record_gap(start);
 }

@@ -21,7 +21,9 @@ struct ap_governor {
 	uint64_t random;
 	bool changed; /* since the last epoch began */
 	uint32_t epochs;
-	uint32_t active;  /* gates that are closed */
+	uint32_t
+		active; /* gates that are closed; who unloads code opens some (gate.c), which is seen in the next span */
+	uint32_t unloads; /* that were seen */
 	uint32_t windows; /* of recording: so many began */
 	uint32_t hits_all;
 	uint32_t reviewed;
@@ -34,13 +36,19 @@ struct ap_governor {
 	struct ap_hit hits[AP_HITS]; /* functions of events that were looked at in this span */
 };
 
-/** ap_gate_draw() - a random number of calls until the next window begins: of all, one in 2^weight is in windows. */
-int32_t ap_gate_draw(struct ap_gates *gates, struct ap_governor *governor);
+/** ap_random_exponential() - a random number of the exponential distribution. @state: not 0 */
+uint64_t ap_random_exponential(uint64_t *state, uint64_t mean);
+/** ap_gates_draw() - new random numbers of calls for all closed gates, as something has changed that they depend on. */
+void ap_gates_draw(struct ap_ctl *ctl);
 /** ap_gate_end_window() - now, whatever it has seen. All events of the thread are folded. */
 void ap_gate_end_window(struct ap_ctl *ctl);
+/** ap_gate_make() - the gate of the function at @address, an open one when it is new. Return: NULL: no room. */
+struct ap_gate *ap_gate_make(struct ap_control *c, struct ap_ctl *ctl, uint64_t address);
 /** ap_gate_close() - from now on calls of the function are counted only. All events of the thread are folded, no window is
- * under way. Again for a closed one: which of its open calls are kept is looked up anew. Return: false: no room. */
-bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address);
+ * under way. Again for a closed one: which of its open calls are kept is looked up anew; @patched: none, as their exits may not
+ * come. Return: false: no room, or its
+ * code may be unloaded. */
+bool ap_gate_close(struct ap_control *c, struct ap_ctl *ctl, uint64_t address, bool patched);
 /** ap_gate_open() - its calls are recorded again. */
 void ap_gate_open(struct ap_ctl *ctl, struct ap_gate *gate);
 

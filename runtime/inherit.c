@@ -60,6 +60,7 @@ void ap_fork_prepare(void)
 	if (c && c->state == AP_STATE_ON)
 		ap_pause_look(c, start);
 	ap_flush_patiently();
+	ap_patch_before_fork();
 	const struct ap_thread *thread = ap_self->thread;
 	if (!thread || !ap_thread_settled(c, thread))
 		return; /* a child that recorded nothing passes on what it got */
@@ -75,6 +76,7 @@ void ap_fork_prepare(void)
 
 void ap_fork_parent(void)
 {
+	ap_patch_after_fork();
 	if (!ap_self->thread || !ap_fork_ready)
 		return;
 	__atomic_store_n(&copies[ap_fork_ready - 1].busy, 0, __ATOMIC_RELEASE);
@@ -86,6 +88,7 @@ void ap_fork_child(void)
 {
 	if (ap_self->thread)
 		return; /* another child handler was instrumented */
+	ap_patch_child();
 	ap_start_hide_parent();
 	ap_self = &ap_no_ctl;
 	ap_fiber_now = 0; /* an id of the parent's */

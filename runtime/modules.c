@@ -313,10 +313,23 @@ void ap_modules_after_unload(struct ap_control *c)
 		end_entering(c);
 	if (!last)
 		return;
-	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_RELAXED) % AP_UNLOADS;
+	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_SEQ_CST) % AP_UNLOADS;
 	__atomic_store_n(&c->unloads[at], last, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);
-	ap_gates_off(); /* a gate knows its function by the address */
+	ap_gates_unload(c); /* a gate knows its function by the address */
+}
+
+/* The loader keeps what it maps in a list: first the program and what it needs, itself among them. */
+bool ap_module_stays(uint64_t address)
+{
+	struct dl_find_object found, loader;
+	if (_dl_find_object((void *)address, &found) != 0 ||
+	    _dl_find_object((void *)_dl_find_object, &loader) != 0)
+		return false;
+	const struct link_map *map = loader.dlfo_link_map;
+	while (map && map != found.dlfo_link_map)
+		map = map->l_prev;
+	return map != NULL;
 }
 
 uint32_t ap_modules_unloads_since(const struct ap_control *c, uint64_t ticks)

@@ -13,7 +13,9 @@ static enum ap_way way_now(void)
 	const bool ask = ap_runtime.clock_kind == AP_CLOCK_MONOTONIC ||
 			 __atomic_load_n(&ap_runtime.off, __ATOMIC_SEQ_CST) ||
 			 __atomic_load_n(&ap_runtime.stopped, __ATOMIC_SEQ_CST);
-	return ask ? AP_WAY_ASK : ap_runtime.gated ? AP_WAY_GATED : AP_WAY_PLAIN;
+	if (ask)
+		return AP_WAY_ASK;
+	return ap_runtime.gated ? AP_WAY_GATED : AP_WAY_PLAIN;
 }
 
 /* Again when another thread changed something meanwhile: it may have chosen before us. */

@@ -4,6 +4,7 @@
  * The slow path blocks signals, folds on a stack of the shard, and writes a gap, so that its own time is in
  * nobody's figures. It never waits: no shard free, or a hole left by an interrupted hook, and it goes on
  * in another chunk; no memory, and the event is dropped and counted. */
+#include <errno.h>
 #include <time.h>
 
 #include "runtime/runtime.h"
@@ -317,15 +318,17 @@ static void on_shard_stack(struct ap_shard *shard, struct ap_control *c, void (*
 		body(argument);
 }
 
-/* Does that thread, or process, still run in some memory? One that is being ended does not, whatever its state. */
-static bool runs(uint32_t tid)
+bool ap_task_runs(uint32_t tid)
 {
 	char path[32], pages[64];
 	struct ap_line line = {path, sizeof path, 0};
 	ap_line_str(&line, "/proc/");
 	ap_line_u64(&line, tid);
 	ap_line_str(&line, "/statm");
-	return ap_read_file(path, pages, sizeof pages) > 0 && pages[0] != '0';
+	if (ap_sys2(SYS_tkill, tid, 0) == -ESRCH)
+		return false;
+	/* One that has ended and was not waited for has no memory. Where that cannot be read nobody knows. */
+	return ap_read_file(path, pages, sizeof pages) <= 0 || pages[0] != '0';
 }
 
 /* Who was made by clone() without thread-local storage of its own uses its maker's control, at the same time as the maker if
@@ -335,7 +338,7 @@ static bool enter(struct ap_ctl *ctl)
 {
 	const uint32_t me = ap_gettid();
 	uint32_t before = __atomic_load_n(&ctl->slow_tid, __ATOMIC_RELAXED);
-	if (before && before != me && runs(before))
+	if (before && before != me && ap_task_runs(before))
 		return false;
 	return __atomic_compare_exchange_n(&ctl->slow_tid, &before, me, false, __ATOMIC_ACQUIRE,
 					   __ATOMIC_RELAXED);

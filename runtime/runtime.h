@@ -46,8 +46,10 @@ struct ap_ctl {
 
 	/* Of demoted functions, see gate.c: */
 	struct ap_gate *gates;	      /* AP_GATES; NULL: none is closed, or a window is under way */
-	int32_t skip;		      /* demoted calls until a window begins, or until it is over */
+	int32_t skip;		      /* calls until a window is over */
 	uint32_t window;	      /* group of the one that is under way; 0: none */
+	uint32_t joined_n;	      /* patched functions whose gates are closed here */
+	uint32_t join_later;	      /* events until that of more is tried again */
 	struct ap_gates *gates_all;   /* NULL: never had any */
 	struct ap_governor *governor; /* NULL: not yet */
 };
@@ -127,6 +129,7 @@ struct ap_settings {
 	uint32_t drift_pct;  /* error of the first estimate of the clock's rate */
 	uint32_t shards;     /* as many are made and used, whatever the machine has; 0: as ever */
 	uint64_t age;	     /* events that each thread has behind it */
+	uint32_t awake_us;   /* hooks that are patched come back for so long; 0: as ever */
 	uint64_t memory;
 	uint64_t deadline_ns;
 	char dir[512];
@@ -135,6 +138,7 @@ struct ap_settings {
 	char filter[AP_FILTER_LISTS][1024]; /* by enum ap_filter_list: patterns, comma separated */
 	uint32_t filter_depth;
 	uint32_t overhead_pct;	 /* the budget; 0: none, everything is recorded */
+	bool patch;		 /* hooks of demoted functions may be patched out */
 	bool start_off;		 /* recording begins by command */
 	uint64_t start_delay_ns; /* or after this time; 0: at once */
 };
@@ -145,7 +149,8 @@ struct ap_hook_cost {
 	uint64_t empty; /* the same of hooks that do nothing */
 	uint64_t inside,
 		outside; /* between its two stamps, and before and after them: of functions that do something */
-	uint64_t gate;	/* of hooks that count only, above the empty ones */
+	uint64_t window_inside, window_outside; /* the same in windows */
+	uint64_t gate;				/* of hooks that count only, above the empty ones */
 	uint64_t error; /* of inside: by so much it differs from one kind of code to another */
 };
 
@@ -170,9 +175,12 @@ struct ap_runtime {
 	uint64_t ticks_per_s;
 	/* the kernel's own, without a system call; NULL: there is none, as under valgrind */
 	int (*vdso_gettime)(int clock, struct timespec *ret);
-	bool off;		/* inert, also after a fork: ap_switch_off() */
-	bool stopped;		/* recording pauses, as far as slow paths have seen */
-	bool gated;		/* some thread has, or had, gates */
+	bool off;	    /* inert, also after a fork: ap_switch_off() */
+	bool stopped;	    /* recording pauses, as far as slow paths have seen */
+	bool gated;	    /* some thread has, or had, gates */
+	uint64_t patch_due; /* ticks: when hooks go, or come back; 0: nothing is patched */
+	uint32_t
+		patched_n; /* functions that are patched: each thread is to close its gates of them */
 	uint64_t stopped_until; /* ticks */
 	bool dir_checked;	/* the directory is ours alone: a log may be written there */
 	uint32_t key;		/* pthread key + 1 of the thread-end destructor */
@@ -285,6 +293,9 @@ bool ap_module_recognizable(const struct ap_control *c, uint32_t module);
 bool ap_module_unloaded(const struct ap_control *c, uint32_t module);
 void ap_modules_before_unload(struct ap_control *c);
 void ap_modules_after_unload(struct ap_control *c);
+/** ap_module_stays() - is @address in the program, or in what was loaded with it? That is never unloaded. Of some of these it
+ * says no. Signal-safe. */
+bool ap_module_stays(uint64_t address);
 /** ap_modules_next_unload() - the first unload after @ticks, of the last ones; 0: none. */
 uint64_t ap_modules_next_unload(const struct ap_control *c, uint64_t ticks);
 /** ap_modules_unloads_since() - how many, of the last ones. Of each module the last absence is known: what was called
@@ -314,8 +325,11 @@ void ap_pause_look(const struct ap_control *c, uint64_t now);
 bool ap_pause_holds(uint64_t now);
 
 /* gate.c */
-/** ap_gate_turn() - a window begins, or is over. Signal-safe. */
-void ap_gate_turn(struct ap_ctl *ctl) AP_COLD;
+/** ap_gate_look() - a gate has counted a call, and its random number of calls is over. Return: is that call to be recorded, and was
+ * not counted, as the first one of a window? Signal-safe. */
+bool ap_gate_look(struct ap_ctl *ctl, struct ap_gate *gate) AP_COLD;
+/** ap_gate_leave_window() - it is over. Signal-safe. */
+void ap_gate_leave_window(struct ap_ctl *ctl) AP_COLD;
 /** ap_gate_before_fold(), ap_gate_after_fold() - in the slow path of a thread: see which functions its events are of; when
  * all are folded, demote and promote by what the hooks cost. */
 void ap_gate_before_fold(struct ap_control *c, struct ap_ctl *ctl);
@@ -326,12 +340,47 @@ static inline const struct ap_gate *ap_gate_of(const struct ap_gates *gates, uin
 	const uint32_t i = gates ? ap_gate_find(gates->gate, address) : AP_GATES;
 	return i < AP_GATES ? &gates->gate[i] : NULL;
 }
-/** ap_gates_off() - from now on hooks record all calls, whatever is demoted; the governor opens the gates when it can. */
+/** ap_gates_join() - close the calling thread's gates of functions that are patched. It is in no window; signal-safe. */
+void ap_gates_join(struct ap_control *c, struct ap_ctl *ctl) AP_COLD;
+/** ap_gates_unload() - opens gates of all threads whose functions may be unloaded: one was. No such gate is closed any more. */
+void ap_gates_unload(struct ap_control *c);
+/** ap_gates_off() - from now on hooks record all calls, whatever is demoted: the program ends. */
 void ap_gates_off(void);
 /** ap_gates_take() - a table for a thread: all its gates are open. Return: NULL: no memory. */
 struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread);
 /** ap_gates_give() - the thread is over and all of its events are folded: its table is for others. What it counted stays there. */
 void ap_gates_give(struct ap_control *c, struct ap_thread *thread);
+
+/* patch.c */
+/** ap_patch_look() - begin with it when there is a list of hooks; ask for one when there is none; make a turn that nobody made.
+ * Slow path of a thread with closed gates. */
+void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl);
+/** ap_patch_goes_on() - are hooks patched, or may they be yet? */
+bool ap_patch_goes_on(void);
+/** ap_patch_is_due() - is a phase over at @ticks? */
+bool ap_patch_is_due(uint64_t ticks);
+/** ap_patch_due() - is one over at @time, of an event: 48 bits of it? Right within hours. */
+static inline bool ap_patch_due(uint64_t time)
+{
+	const uint64_t due = __atomic_load_n(&ap_runtime.patch_due, __ATOMIC_RELAXED);
+	return AP_UNLIKELY(due != 0) && (int64_t)((time - due) << 16) >= 0;
+}
+/** ap_patch_turn() - the next phase begins, if it is time. Any thread, @ctl: its own; signal-safe. */
+void ap_patch_turn(struct ap_control *c, struct ap_ctl *ctl) AP_COLD;
+bool ap_patch_asleep(void);
+/** ap_patch_phase() - the how many-th one with hooks it is. */
+uint32_t ap_patch_phase(void);
+/** ap_patch_stop() - for good. Slow path. Return: false: not yet. */
+bool ap_patch_stop(struct ap_control *c);
+/** ap_patch_end() - the same, and waits until whoever is at it is done. */
+void ap_patch_end(struct ap_control *c);
+/** ap_patch_before_fork(), ap_patch_after_fork() - no turn is under way meanwhile: it holds a descriptor, which the child would
+ * keep. ap_patch_child() - all hooks of a forked child come back, which has one thread. Return: were they out?
+ * ap_patch_child_starts() - it has a spool, which is told what was missed. */
+void ap_patch_before_fork(void);
+void ap_patch_after_fork(void);
+bool ap_patch_child(void);
+void ap_patch_child_starts(struct ap_control *c, bool were_out);
 
 /* pattern.c */
 /** ap_patterns_match() - which patterns of a comma-separated list are @name? Return: bit i: the i-th of the first 64. */
@@ -400,6 +449,8 @@ void ap_record(uint64_t word, uint64_t time);
 void ap_record_special(enum ap_special subject, uint64_t value);
 /** ap_record_gap() - what the calling thread did from @since (ticks) until now was our work. */
 void ap_record_gap(uint64_t since);
+/** ap_task_runs() - does that thread, or process, still run in some memory? One that is being ended does not, whatever its state. */
+bool ap_task_runs(uint32_t tid);
 /** ap_flush() - fold the calling thread's events now. @last: the thread ends: close its frames too.
  * Return: is there nothing left to fold? False when no shard was free. */
 bool ap_flush(bool last);
@@ -485,6 +536,8 @@ uint64_t ap_hook_ticks_x1000(const struct ap_spool_header *h);
 
 /* attendant.c */
 bool ap_attendant_start(struct ap_control *c);
+/** ap_attendant_wake() - end.c: who watches us has something to look at. */
+void ap_attendant_wake(struct ap_control *c);
 void ap_attendant_find(void);
 bool ap_recorded_anything(const struct ap_control *c);
 

@@ -175,6 +175,8 @@ static void write_identity(struct ap_control *c)
 	h->clock_last = h->clock_first;
 	h->hook_inside_x1000 = ap_runtime.hook_cost.inside;
 	h->hook_outside_x1000 = ap_runtime.hook_cost.outside;
+	h->window_inside_x1000 = ap_runtime.hook_cost.window_inside;
+	h->window_outside_x1000 = ap_runtime.hook_cost.window_outside;
 	h->hook_error_x1000 = ap_runtime.hook_cost.error;
 	h->hook_gate_x1000 = ap_runtime.hook_cost.gate;
 	h->hook_empty_x1000 = ap_runtime.hook_cost.empty;
@@ -187,11 +189,14 @@ static void write_identity(struct ap_control *c)
 static void write_budget(struct ap_control *c)
 {
 	const uint32_t percent = ap_runtime.settings.overhead_pct;
-	if (ap_runtime.clock_kind != AP_CLOCK_MONOTONIC)
+	if (ap_runtime.clock_kind != AP_CLOCK_MONOTONIC) {
 		c->header->budget_pct = percent;
-	else if (percent)
+		c->header->patch_wanted = percent && ap_runtime.settings.patch;
+	} else if (percent)
 		ap_space_note(c, "no budget was kept: this machine has no counter that hooks could "
 				 "read by themselves");
+	if (ap_runtime.settings.patch && !percent)
+		ap_space_note(c, "patch: nothing is patched where there is no budget to keep");
 }
 
 static void write_edges(struct ap_spool_header *h)
@@ -304,6 +309,7 @@ static void start_body(void *argument)
 		ap_way_choose();
 		ap_hooks_calibrate(&ap_runtime.hook_cost);
 	}
+	const bool hooks_were_out = forked && ap_patch_child(); /* so no handler saw the fork */
 	ap_start_hide_parent(); /* after a fork that ran no handlers */
 	const uint64_t parent_id = ap_runtime.spool_id;
 	int error = ap_space_create(c);
@@ -320,6 +326,8 @@ static void start_body(void *argument)
 	ap_runtime.spool_pid = c->pid;
 	ap_module_of(c, getauxval(AT_ENTRY),
 		     ap_ticks()); /* the program itself, while there is nobody to race with */
+	if (forked)
+		ap_patch_child_starts(c, hooks_were_out);
 	__atomic_store_n(&c->state, AP_STATE_ON, __ATOMIC_SEQ_CST);
 	settle_early_drops(c);
 }

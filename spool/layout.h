@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 7u
+#define AP_SPOOL_VERSION 8u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -151,6 +151,7 @@ struct ap_usage {
 	uint64_t cpu_ns; /* user + system */
 	uint64_t max_rss_bytes;
 	uint64_t threads_now;
+	uint64_t cpu_at_ticks; /* when cpu_ns was that; it may be long before at_ticks */
 };
 
 /** Limits seen at the start; 0 is "none or unknown". */
@@ -316,7 +317,30 @@ struct ap_spool_header {
 	uint32_t pauses_n;
 	uint32_t budget_pct; /* option overhead=; 0: none, everything is recorded */
 	ap_ref gates; /* the newest table of gates, whoever has it; each knows the one before */
-	uint32_t reserved;
+	uint32_t patch_wanted; /* option patch= */
+	uint32_t patch_state;  /* enum ap_patch_state */
+
+	/* Functions whose hooks were patched out, now and then: struct ap_patched. */
+	ap_ref patched;
+	uint32_t patched_n;
+	uint32_t patch_functions, patch_sites; /* that could be: of their hooks all are known */
+	uint32_t patch_unfit;		       /* functions that could not */
+	uint32_t patch_unread;		       /* modules that could not be read */
+	uint64_t asleep_ticks;		       /* in sleeps that are over */
+	uint64_t sleeps;		       /* that are over */
+	uint64_t asleep_since; /* ticks: since then they are patched out; 0: they are not, now */
+	/* If that goes on until then, though the process has had that much CPU time: nothing is known of what it did. */
+	uint64_t asleep_late, asleep_late_cpu_ns;
+	/* hook_inside_x1000 and hook_outside_x1000 in windows, where hooks have more to look at. */
+	uint64_t window_inside_x1000, window_outside_x1000;
+};
+
+/* The attendant lists sites for a program that wants them. */
+enum ap_patch_state {
+	AP_PATCH_OFF = 0,
+	AP_PATCH_WANTED = 1, /* by the program: it has demoted functions */
+	AP_PATCH_LISTED = 2, /* by the attendant */
+	AP_PATCH_FAILED = 3, /* by either: there are none */
 };
 
 /* What the patterns of a list are names of. */
@@ -565,28 +589,109 @@ static inline uint64_t ap_window_stretch(uint64_t ticks_per_s)
 struct ap_gate {
 	uint64_t
 		function; /* as hooks get it; 0 free. With AP_GATE_OPEN its calls are recorded again, with AP_GATE_KEEPS some */
-	uint64_t calls;	  /* those that were not recorded */
-	uint32_t id;	  /* of the function */
+	/* Calls that were not recorded: ap_gate_calls(). A hook adds one to `left`; a new random number changes both halves in one store. */
+	union {
+		uint64_t counts;
+		struct {
+			int32_t left; /* below 0: less the calls until it is time to look for a window */
+			uint32_t base; /* calls modulo 2^32 when it is 0 */
+		};
+	};
+	uint64_t known; /* calls, at the last change of both; it comes after that */
+	uint32_t id;	/* of the function */
 	uint32_t
-		kept; /* which: stack pointer >> 4 of a call that is open for long: that one, and those above it */
-	uint32_t
-		moves; /* its exits come with another stack pointer than its enters: by a jump, or after alloca */
-	uint32_t reserved;
+		kept; /* which: stack pointer >> 4 of a call that is open for long: that one, and those above it; and flags */
 };
 #define AP_GATE_OPEN (1ull << 63)
 #define AP_GATE_KEEPS (1ull << 62)
+#define AP_GATE_MOVES                                                                              \
+	(1u                                                                                        \
+	 << 31) /* its exits come with another stack pointer than its enters: by a jump, or after alloca */
+#define AP_GATE_PATCHED (1u << 30) /* its hooks go and come back */
+#define AP_GATE_SINKS (1u << 29)   /* some exits come with a lower one: after alloca */
 #define AP_GATE_ADDRESS(function) ((function) & ~(AP_GATE_OPEN | AP_GATE_KEEPS))
-#define AP_GATES 1024u
-#define AP_GATES_NEAR 4u
+#define AP_GATES 4096u
+#define AP_GATES_NEAR 8u
 
-/** The gates of a thread, and later of another one: what was counted stays. A function's is at one of AP_GATES_NEAR places from
- * ap_gate_index(). */
+#define AP_PATCHED_MOST 512u
+#define AP_PATCH_BATCH 8u /* so many phases with hooks, or more, tell of the sleeps between them */
+enum ap_sleeper_state {
+	AP_SLEEPER_NONE = 0,
+	AP_SLEEPER_JOINED = 1, /* in this phase */
+	AP_SLEEPER_COUNTS = 2, /* since the phase before */
+};
+
+/** A patched function in one table: what its gate counted, and how many calls it missed, by estimates of some sleeps at a time:
+ * from a batch of phases with hooks between them. */
+struct ap_sleeper {
+	uint32_t state; /* enum ap_sleeper_state */
+	uint32_t reserved;
+	uint64_t seen;	      /* calls that the gate had counted when the last phase was over */
+	uint64_t now_calls;   /* in the phases of this batch */
+	uint64_t awake_calls; /* in those of the batch before, which has told */
+	uint64_t
+		pending; /* calls of others in sleeps that are not estimated yet, besides the table's, */
+	uint64_t skip;	 /* and how many of these were before this one was patched */
+	uint64_t missed; /* the estimates, and the squares of their errors */
+	uint64_t error[2];
+	/* Of this batch, over its phases: squares of its calls, and its calls times those of others. 128 bits, low half first. */
+	uint64_t squares[2], products[2];
+};
+
+/** Calls that a gate has counted until the last phase was over, and of these: in the phases with hooks of this batch, and in the
+ * sleeps that it will tell of. */
+struct ap_gate_phases {
+	uint64_t seen;
+	uint32_t awake, asleep;
+};
+
+/** By number of the patched function; and by that of the gate, the runtime's own. */
+struct ap_sleepers {
+	struct ap_sleeper all[AP_PATCHED_MOST];
+	struct ap_gate_phases gate[AP_GATES];
+};
+
+/** The gates of a thread, and later of another one: what was counted stays. A function's is at the first of AP_GATES_NEAR places from
+ * ap_gate_place() on that was free. */
 struct ap_gates {
 	uint32_t
 		weight_log2; /* one call in 2^this is in a window; while no thread has it: the runtime's own */
-	ap_ref next; /* another table: all are in one list, from the header on */
-	uint64_t reserved_too[7];
+	ap_ref next;	 /* another table: all are in one list, from the header on */
+	uint64_t others; /* calls of functions without a closed gate, but for those in windows */
+	/* Calls of all that are not patched: in the batch of phases with hooks that told last; in this one; in sleeps that
+	 * wait for it; and all that had been counted when the last phase was over. */
+	uint64_t awake_others, now_others, sleep_others, others_seen;
+	uint64_t now_squares[2]; /* over the phases of this batch, which are so many: */
+	uint32_t now_phases;
+	ap_ref sleepers; /* struct ap_sleepers; 0: none */
+	uint64_t awake_ticks,
+		asleep_ticks; /* how long these phases, and the sleeps between them, were */
+	uint64_t reserved_more[5];
 	struct ap_gate gate[AP_GATES];
+};
+
+/** ap_sleep_most() - the most that the calls of others in sleeps may be said to be, if they were so many, @others, in phases with hooks.
+ * They come in bursts, and phases may have met none: then there are more of them for each moment of sleep than hooks can have slowed
+ * the program by. @hooks: ticks that hooks took of the phases. */
+static inline uint64_t ap_sleep_most(uint64_t others, uint64_t awake, uint64_t asleep,
+				     uint64_t hooks)
+{
+	const uint64_t least = awake / 4, rest = awake > hooks ? awake - hooks : 0;
+	const unsigned __int128 most = (unsigned __int128)others * asleep * 5;
+	const uint64_t by = (rest > least ? rest : least) * 4; /* and a quarter more */
+	return by == 0 || most / by > UINT64_MAX ? UINT64_MAX : (uint64_t)(most / by);
+}
+
+/** A function whose hooks are patched out (asleep) most of the time. What is called in between is not counted; how often it was
+ * called while they were there (awake), as compared to functions that are always counted (others) in the same thread, tells how often
+ * it was called in the sleep between: time would not do, for with hooks it takes longer. How much phases differ tells the error. All functions sleep and wake together; each joined at the beginning of a sleep. */
+struct ap_patched {
+	uint32_t function;  /* id */
+	uint32_t uncounted; /* threads that call it may have no gate for it: there was no room */
+	uint64_t address;
+	uint64_t
+		leaked; /* calls that were counted in sleep: before the last hook was out, and after the first was back */
+	uint64_t sleeps; /* that are over */
 };
 
 /** ap_gate_hides() - is the call whose hook has this stack pointer, >> 4 and 19 bits of it, only counted? A rule that enter and
@@ -607,24 +712,36 @@ static inline bool ap_gate_exit_fits(const struct ap_gate *gate, uint32_t up, bo
 				     bool innermost)
 {
 	if (up == 0)
-		return same_site || !gate->moves;
+		return same_site || !(gate->kept & AP_GATE_MOVES);
 	return up < 0x40000u || (same_site && innermost);
 }
 
-/** ap_gate_index() - where the gate of the function at @address is, or in the places after it: AP_GATES_NEAR places for 64 bytes
- * of code. */
-static inline uint32_t ap_gate_index(uint64_t address)
+/** ap_gate_place() - the @k-th place where the gate of the function at @address may be. */
+static inline uint32_t ap_gate_place(uint64_t address, uint32_t k)
 {
-	return (uint32_t)(address >> 4) & (AP_GATES - AP_GATES_NEAR);
+	return ((uint32_t)(address >> 4) + k) & (AP_GATES - 1);
+}
+
+/** ap_gate_calls() - that were not recorded. Whatever is read of `known` while it changes, the lower half is right, and the upper
+ * one follows: between two changes there are less than 2^31 calls. */
+static inline uint64_t ap_gate_calls(const struct ap_gate *gate)
+{
+	const uint64_t counts = __atomic_load_n(&gate->counts, __ATOMIC_RELAXED);
+	const uint64_t known = __atomic_load_n(&gate->known, __ATOMIC_RELAXED);
+	const uint32_t calls = (uint32_t)counts + (uint32_t)(counts >> 32);
+	return known + (uint64_t)(int64_t)(int32_t)(calls - (uint32_t)known);
 }
 
 /** ap_gate_find() - the gate of the function at @address, open or closed. Return: its place; AP_GATES: none. */
 static inline uint32_t ap_gate_find(const struct ap_gate *gates, uint64_t address)
 {
-	const uint32_t i = ap_gate_index(address);
-	for (uint32_t k = 0; k < AP_GATES_NEAR; k++)
-		if (AP_GATE_ADDRESS(gates[i + k].function) == address)
-			return i + k;
+	for (uint32_t k = 0; k < AP_GATES_NEAR; k++) {
+		const uint32_t i = ap_gate_place(address, k);
+		if (AP_GATE_ADDRESS(gates[i].function) == address)
+			return i;
+		if (!gates[i].function)
+			break;
+	}
 	return AP_GATES;
 }
 
@@ -718,5 +835,7 @@ _Static_assert(sizeof(struct ap_function_stat) == 64, "format");
 _Static_assert(sizeof(struct ap_hist_dir) == 256, "format");
 _Static_assert(sizeof(struct ap_shard) == 64, "format");
 _Static_assert(sizeof(struct ap_gate) == 32, "format");
+_Static_assert(sizeof(struct ap_patched) == 32, "format");
+_Static_assert(sizeof(struct ap_sleeper) == 104, "format");
 
 #endif

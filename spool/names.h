@@ -8,6 +8,8 @@
  *
  *   <pid>.<16 hex digits>.spool   one profile, one process
  *   <name of a spool>.reset       what was in it when it was reset: `autoprof ctl PID reset`
+ *   <name of a spool>.sites       which hooks of its process may be patched (spool/patch.h)
+ *   <name of a spool>.listing     the same, while it is being written
  *   log                           one line for each thing that went wrong
  *   run-<pid>-<16 hex digits>/    the same, for the programs of one `autoprof run` */
 #ifndef AP_SPOOL_NAMES_H
@@ -21,6 +23,8 @@
 
 #define AP_SPOOL_SUFFIX ".spool"
 #define AP_RESET_SUFFIX ".reset"
+#define AP_SITES_SUFFIX ".sites"
+#define AP_LISTING_SUFFIX ".listing"
 #define AP_LOG_NAME "log"
 #define AP_RUN_PREFIX "run-"
 /* In a run directory: "PID PPID START\n" of every process that recorded nothing. START is unix time in ns. */
@@ -103,13 +107,13 @@ static inline int ap_names_spool(char *ret, size_t size, const char *dir, uint32
 	return ap_names_fit(&text);
 }
 
-/** ap_names_reset() - "SPOOL.reset", of the path of a spool. Return: 0 or -ENAMETOOLONG. */
-static inline int ap_names_reset(char *ret, size_t size, const char *spool)
+/** ap_names_beside() - "SPOOL" and a suffix: the path of a file that belongs to a spool. Return: 0 or -ENAMETOOLONG. */
+static inline int ap_names_beside(char *ret, size_t size, const char *spool, const char *suffix)
 {
 	struct ap_names_text text = {ret, size, 0};
 
 	ap_names_put(&text, spool);
-	ap_names_put(&text, AP_RESET_SUFFIX);
+	ap_names_put(&text, suffix);
 	return ap_names_fit(&text);
 }
 

@@ -24,9 +24,19 @@ static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 	return __atomic_fetch_add(cursor, 16, __ATOMIC_RELAXED);
 }
 
+static inline void ap_arch_settle(void)
+{
+	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
+}
+
 static inline void ap_arch_count(uint64_t *counter)
 {
 	__atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+}
+
+static inline bool ap_arch_count_down(int32_t *left)
+{
+	return __atomic_add_fetch(left, 1, __ATOMIC_RELAXED) < 0;
 }
 
 static inline uint64_t ap_arch_stack_pointer(void)

@@ -26,6 +26,12 @@ static inline uint64_t ap_arch_ticks(void)
 	return ((uint64_t)high << 32 | low) + ap_test_ticks_ahead;
 }
 
+/* What comes before is done: the counter may be read while thousands of instructions before it are still under way. */
+static inline void ap_arch_settle(void)
+{
+	__asm__ volatile("lfence" : : : "memory");
+}
+
 #ifndef AP_TEST_LOSSY
 #define AP_ARCH_EVENT_TIME
 /* The counter comes in two halves of 32 bits: they are put in place without being put together first. */
@@ -57,6 +63,14 @@ static inline uint64_t ap_arch_reserve(uint64_t *cursor)
 static inline void ap_arch_count(uint64_t *counter)
 {
 	__asm__ volatile("addq $1, %0" : "+m"(*counter) : : "cc");
+}
+
+/* The same, of a number below 0: is it still? */
+static inline bool ap_arch_count_down(int32_t *left)
+{
+	bool below;
+	__asm__ volatile("addl $1, %0" : "+m"(*left), "=@ccs"(below) : : "cc");
+	return below;
 }
 
 static inline uint64_t ap_arch_stack_pointer(void)

@@ -70,6 +70,14 @@ def clean_environment():
 
 # ---- building
 
+def test_library():
+    """The library with the options that only tests have, where the program is found beside it."""
+    library = os.path.join(HOME, "libautoprof-lossy.so")
+    if not os.path.exists(library):
+        shutil.copy2(os.path.join(TOOLS, "libautoprof-lossy.so"), library)
+    return library
+
+
 def build(output, sources, flags=(), compiler="gcc", instrument=True):
     """Compile victims; sources are names in tests/targets, flags come last. Returns the path."""
     cxx = any(s.endswith(".cc") for s in sources) or "c++" in flags

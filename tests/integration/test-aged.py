@@ -4,7 +4,6 @@
 
 The test build of the library lets threads begin with many events behind them (age), the 48-bit time of events wrap
 soon (wrap), and the first estimate of the clock's rate be wrong (drift)."""
-import os
 
 import ap
 
@@ -14,13 +13,9 @@ POSITION = 1 << 31  # where the fold's position wraps
 
 
 def aged(options, ms=150, calls=CALLS, **more):
-    library = os.path.join(ap.HOME, "libautoprof-lossy.so")
-    if not os.path.exists(library):
-        with open(os.path.join(ap.TOOLS, "libautoprof-lossy.so"), "rb") as source, \
-                open(library, "wb") as copy:
-            copy.write(source.read())
     exe = ap.build("aged", ["aged.c"], ["-O1"])
-    return ap.run([exe, str(THREADS), str(calls), str(ms)], options=options, library=library, **more)
+    return ap.run([exe, str(THREADS), str(calls), str(ms)], options=options, library=ap.test_library(),
+                  **more)
 
 
 def exact(r, report, events):

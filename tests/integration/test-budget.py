@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """overhead=N%: functions that cost too much are counted and sampled; calls stay exact whatever the program does."""
+import os
 import signal
 import statistics
 
@@ -32,6 +33,14 @@ def exact():
             report = sane(run(mode, compiler=compiler))
             assert report.events["attempted"] < N, report.events  # of 6 N with everything recorded
             assert report.one("leaf")["timed_calls"] < N
+
+
+@ap.case("functions whose gates have the same place")
+def near():
+    for compiler in ap.COMPILERS:
+        exe = ap.build("alike-" + compiler, ["alike.c"], ["-O2"], compiler=compiler)
+        report = sane(ap.run([exe, str(N)], options="overhead=5%"))
+        assert report.events["attempted"] < N, report.events  # of 12 N with everything recorded
 
 
 @ap.case("without a budget everything is recorded")
@@ -69,7 +78,7 @@ def killed():
 @ap.case("a period of the program is not the period of the samples")
 def periodic():
     exact_report = sane(run("periodic", N // 3, options="overhead=none"), demoted=False)
-    report = sane(run("periodic", N // 3))
+    report = sane(run("periodic", N // 3, options="overhead=2%"))
     # One call in eight is slow. In windows that kept time with them there would be none, or nothing else.
     for key in ("p50_ns", "p90_ns"):
         truth, seen = (x.one("alternating")[key] for x in (exact_report, report))
@@ -135,11 +144,25 @@ def reload():
         sane(r)
 
 
+@ap.case("the program keeps the budget while libraries come and go, whose calls are exact, too")
+def plugins():
+    libraries = [ap.build("lib%s.so" % name, ["reload_twin.c"], ["-fPIC", "-shared", "-DNAME=" + name]) for name in ("alpha", "bravo")]
+    for compiler in ap.COMPILERS:
+        report = sane(ap.run([build(compiler), "plugins", str(2 * N), *libraries], options="overhead=5%"))
+        events = report.events["attempted"] - 2 * (report.calls("alpha") + report.calls("bravo"))
+        assert events < 2 * N, report.events  # of 12 N with everything recorded
+
+
 @ap.case("values of overhead")
 def values():
     for value, why in (("5", None), ("5%", None), ("0%", 1), ("x", 1), ("5%%", 1), ("1001%", 1)):
         ignored = run("flat", 10, options="overhead=" + value).report().quality["options_ignored"]
         assert bool(ignored) == bool(why), (value, ignored)
+    for options, percent in (("", None), ("overhead=0%:", None), ("overhead=none:", None), ("overhead=3%:", 3)):
+        spools = ap.fresh("spools")
+        os.chmod(spools, 0o700)
+        r = run("flat", 10, env={"AUTOPROF_OPTIONS": options + "output=r.%e.%p.json:dir=" + spools})
+        assert r.report().quality["budget_pct"] == percent, (options, percent, r.report().quality)
 
 
 if __name__ == "__main__":

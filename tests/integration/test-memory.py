@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """Many functions, little memory, many folds, and a fold that loses events on purpose."""
 import os
-import shutil
 import subprocess
 
 import ap
@@ -63,14 +62,6 @@ def small_chunks():
     assert report.quality["folds"] < 2000, report.quality["folds"]
 
 
-def test_library():
-    """The library with the options that only tests have, where the program is found beside it."""
-    library = os.path.join(ap.HOME, "libautoprof-lossy.so")
-    if not os.path.exists(library):
-        shutil.copy2(os.path.join(ap.TOOLS, "libautoprof-lossy.so"), library)
-    return library
-
-
 def shards_of(spool):
     """In the header of a spool: from the library's own build of the format."""
     done = subprocess.run([os.path.join(ap.TOOLS, "spool-shards"), spool], capture_output=True,
@@ -83,7 +74,7 @@ def shards_of(spool):
 def many_shards():
     exe = many(10000)
     # What rows of histograms cost grows with the shards that have seen a function.
-    r = ap.run([exe, "20"], options="memory=1G:chunk=1K:shards=64:report=none", library=test_library())
+    r = ap.run([exe, "20"], options="memory=1G:chunk=1K:shards=64:report=none", library=ap.test_library())
     report = r.from_spool().assert_sane()
     counts = [f["calls"] for f in report.functions if f["name"].startswith("f")]
     assert len(counts) == 10000 and set(counts) == {20}, (len(counts), set(counts))
@@ -93,7 +84,7 @@ def many_shards():
 @ap.case("64 shards, 10,000 functions in 16 MiB: counted or lost, never wrong")
 def many_shards_tight():
     exe = many(10000)
-    r = ap.run([exe, "20"], options="memory=16M:chunk=1K:shards=64", library=test_library())
+    r = ap.run([exe, "20"], options="memory=16M:chunk=1K:shards=64", library=ap.test_library())
     report = r.report().assert_sane(lossless=False)
     assert report.quality["degraded"], report.text_of_quality()
     calls = sum(f["calls"] for f in report.functions)
@@ -105,13 +96,13 @@ def many_shards_tight():
 @ap.case("64 shards, 16 threads: every call is counted once")
 def many_shards_threads():
     exe = ap.build("threads-shards", ["threads.c"], ["-O1"])
-    r = ap.run([exe, "together", "16"], options="chunk=1K:memory=256M:shards=64", library=test_library())
+    r = ap.run([exe, "together", "16"], options="chunk=1K:memory=256M:shards=64", library=ap.test_library())
     r.assert_counts(r.report()).assert_sane()
 
 
 @ap.case("a fold that loses every 1,000th event is found out")
 def lossy():
-    library = test_library()
+    library = ap.test_library()
     exe = ap.build("tiny", ["tiny.c"], ["-O1"])
     r = ap.run([exe, "100000"], options="lose=1000", library=library)
     report = r.report()

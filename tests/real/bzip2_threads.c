@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/real/bzip2_threads.c - drives libbz2: four threads compress texts of their own and check them.
  *
- * bzip2_threads [ROUNDS] [BYTES] */
+ * bzip2_threads [ROUNDS [BYTES]] [--in-turn]: --in-turn has the main thread do all of it, one part after the other. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,18 +70,23 @@ static void *run(void *of_job)
 
 int main(int argc, char **argv)
 {
+	const int in_turn = strcmp(argv[argc - 1], "--in-turn") == 0;
 	const unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 4;
-	const unsigned bytes = argc > 2 ? (unsigned)atoi(argv[2]) : 200000;
+	const unsigned bytes = argc - in_turn > 2 ? (unsigned)atoi(argv[2]) : 200000;
 	pthread_t threads[THREADS];
 	struct job jobs[THREADS];
 	int failed = 0;
 
 	for (unsigned i = 0; i < THREADS; i++) {
 		jobs[i] = (struct job){.number = i, .rounds = rounds, .bytes = bytes};
-		pthread_create(&threads[i], NULL, run, &jobs[i]);
+		if (in_turn)
+			run(&jobs[i]);
+		else
+			pthread_create(&threads[i], NULL, run, &jobs[i]);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], NULL);
+		if (!in_turn)
+			pthread_join(threads[i], NULL);
 		printf("thread %u: %lu bytes packed\n", i, jobs[i].packed);
 		failed |= jobs[i].failed;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/real/json_threads.cc - drives JsonCpp: two threads build, write, parse and compare documents.
  *
- * json_threads [ROUNDS] [--malformed]: with --malformed every round also parses a broken document and
- * catches the exceptions of wrong types. */
+ * json_threads [ROUNDS] [--malformed | --in-turn]: with --malformed every round also parses a broken document and
+ * catches the exceptions of wrong types; --in-turn has the main thread do all of it, one part after the other. */
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -129,9 +129,14 @@ int main(int argc, char **argv)
 	const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::atoi(argv[1])) : 20;
 	const bool malformed = argc > 2 && std::strcmp(argv[2], "--malformed") == 0;
 	Worker workers[] = { Worker(0, rounds, malformed), Worker(1, rounds, malformed) };
-	std::thread first(&Worker::run, &workers[0]), second(&Worker::run, &workers[1]);
-	first.join();
-	second.join();
+	if (argc > 2 && std::strcmp(argv[2], "--in-turn") == 0) {
+		workers[0].run();
+		workers[1].run();
+	} else {
+		std::thread first(&Worker::run, &workers[0]), second(&Worker::run, &workers[1]);
+		first.join();
+		second.join();
+	}
 	for (const Worker &worker : workers)
 		std::printf("%llu bytes, %u failures\n", static_cast<unsigned long long>(worker.bytes()),
 			    worker.failures());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/real/sqlite_threads.c - drives SQLite: four threads, each with a database of its own in memory.
  *
- * sqlite_threads [ROWS]. Nothing is shared but SQLite's own globals, and nothing asks for the time or for its
+ * sqlite_threads [ROWS] [--in-turn]: --in-turn has the main thread do all of it, one part after the other. Nothing is shared but SQLite's own globals, and nothing asks for the time or for its
  * random numbers (journals do): two runs do the same calls on the same threads. */
 #include <pthread.h>
 #include <stdint.h>
@@ -113,6 +113,7 @@ static void *run(void *of_job)
 
 int main(int argc, char **argv)
 {
+	const int in_turn = strcmp(argv[argc - 1], "--in-turn") == 0;
 	const unsigned rows = argc > 1 ? (unsigned)atoi(argv[1]) : 3000;
 	pthread_t threads[THREADS];
 	struct job jobs[THREADS];
@@ -121,10 +122,14 @@ int main(int argc, char **argv)
 	sqlite3_initialize();
 	for (unsigned i = 0; i < THREADS; i++) {
 		jobs[i] = (struct job){.number = i, .rows = rows};
-		pthread_create(&threads[i], NULL, run, &jobs[i]);
+		if (in_turn)
+			run(&jobs[i]);
+		else
+			pthread_create(&threads[i], NULL, run, &jobs[i]);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], NULL);
+		if (!in_turn)
+			pthread_join(threads[i], NULL);
 		printf("thread %u: %s\n", i, jobs[i].answer);
 	}
 	sqlite3_shutdown();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* budget MODE N - programs that call far more than a budget allows; each says how often it called what.
+/* budget MODE N [LIBRARY LIBRARY] - programs that call far more than a budget allows; each says how often it called what.
  *
  *  flat       main calls parent(), which calls leaf() twice
  *  threads    the same in eight threads
@@ -13,7 +13,9 @@
  *  periodic   alternating(): every eighth call takes twenty times as long
  *  jumps      leaf() below a longjmp in every call of jumper()
  *  signals    flat, interrupted by on_alarm(), which calls leaf() a hundred times
+ *  plugins    the same as threads, while LIBRARYs come, are called, and go
  *  kill       flat, and SIGKILL in the middle */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -73,6 +75,35 @@ static UNTRACED void in_threads(unsigned threads, void *(*body)(void *), unsigne
 		pthread_create(&thread[i], NULL, body, (void *)(n / threads));
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
+}
+
+#define VISITS 20000
+static char **libraries; /* reload_twin.c twice */
+static unsigned long visits[2];
+static volatile int over;
+
+static UNTRACED void *come_and_go(void *unused)
+{
+	static const char *const names[] = {"alpha", "bravo"};
+	for (int i = 0; !over; i ^= 1) {
+		void *library = dlopen(libraries[i], RTLD_NOW);
+		void (*visit)(void) = (void (*)(void))dlsym(library, names[i]);
+		for (int k = 0; k < VISITS; k++)
+			visit();
+		visits[i] += VISITS;
+		dlclose(library);
+	}
+	return unused;
+}
+
+/* Eight threads, beside one whose code comes and goes. */
+static UNTRACED void plugins(unsigned long n)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, come_and_go, NULL);
+	in_threads(8, flat, n);
+	over = 1;
+	pthread_join(thread, NULL);
 }
 
 #define FIBERS 4
@@ -281,6 +312,11 @@ static UNTRACED void run(const char *mode, unsigned long n)
 		SAY_CALLS("parent", n);
 		SAY_CALLS("leaf", 2 * n + 100 * alarms);
 		SAY_CALLS("on_alarm", alarms);
+	} else if (strcmp(mode, "plugins") == 0) {
+		plugins(n);
+		say_flat(n / 8 * 8);
+		SAY_CALLS("alpha", visits[0]);
+		SAY_CALLS("bravo", visits[1]);
 	} else if (strcmp(mode, "kill") == 0) {
 		flat((void *)n);
 		say_flat(n);
@@ -291,6 +327,7 @@ static UNTRACED void run(const char *mode, unsigned long n)
 
 int main(int argc, char **argv)
 {
+	libraries = argv + 3;
 	run(argv[1], argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000);
 	return 0;
 }

@@ -187,6 +187,39 @@ START_TEST(events_that_are_missing_in_one_are_missing_in_all)
 }
 END_TEST
 
+START_TEST(what_could_not_be_patched_is_that_of_who_tells_most)
+{
+	merge_fixture_three();
+	profiles[0]->quality.patch_unfit = 3;
+	merge_fixture_all();
+	ck_assert_uint_eq(merged->quality.patch_unfit, 3); /* though the others have no list */
+	profiles[1]->quality.patch_sites = 5;
+	profiles[1]->quality.patch_unread = 1;
+	merge_fixture_all();
+	ck_assert_uint_eq(merged->quality.patch_sites, 5);
+	ck_assert_uint_eq(merged->quality.patch_unfit, 0);
+	ck_assert_uint_eq(merged->quality.patch_unread, 1);
+}
+END_TEST
+
+/* Of a damaged spool, for one. */
+START_TEST(more_missed_calls_than_calls_cost_nothing)
+{
+	merge_fixture_three();
+	for (size_t i = 0; i < profiles_n; i++) {
+		profiles[i]->quality.hook_ns = 10;
+	}
+	struct ap_profile_function *f = &profiles[0]->functions[AP_ID_FIRST];
+	f->counted_calls = f->missed_calls = f->calls;
+	merge_fixture_all();
+	const double overhead_pct = merged->quality.overhead_pct;
+	f->counted_calls = f->missed_calls = f->calls + 1;
+	merge_fixture_all();
+	ck_assert_double_gt(overhead_pct, 0);
+	ck_assert_double_eq_tol(merged->quality.overhead_pct, overhead_pct, 1e-9);
+}
+END_TEST
+
 START_TEST(notes_are_told_once)
 {
 	struct merge_fixture_process p = merge_fixture_begin(10, 0, LOW, 7);
@@ -274,6 +307,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, the_whole_is_named_for_the_first_and_has_the_figures_of_all);
 	tcase_add_test(tc, memory_is_that_of_who_came_nearest_to_its_limit);
 	tcase_add_test(tc, events_that_are_missing_in_one_are_missing_in_all);
+	tcase_add_test(tc, what_could_not_be_patched_is_that_of_who_tells_most);
+	tcase_add_test(tc, more_missed_calls_than_calls_cost_nothing);
 	tcase_add_test(tc, notes_are_told_once);
 	tcase_add_test(tc, frames_that_a_fork_handed_down_are_no_calls_of_the_child);
 	tcase_add_test(tc, a_library_loaded_twice_that_calls_itself_is_recursion);

@@ -9,17 +9,36 @@ static struct ap_gates *gates;
 
 static struct ap_gate *demote(uint64_t address, uint64_t calls)
 {
-	struct ap_gate *gate = &gates->gate[ap_gate_index(address)];
+	struct ap_gate *gate = &gates->gate[ap_gate_place(address, 0)];
 
 	while (gate->function) {
 		gate++;
 	}
 	*gate = (struct ap_gate){
 		.function = address,
-		.calls = calls,
+		.base = (uint32_t)calls,
+		.known = calls,
 		.id = ap_builder_function(b, address, 1),
 	};
 	return gate;
+}
+
+/* A, which is demoted, was patched: a standard error of @error calls, besides 2 % of those that were missed. */
+static struct ap_patched *patch_a(struct ap_gate *gate, uint64_t missed, uint64_t error2)
+{
+	gates->sleepers = ap_builder_alloc(b, sizeof(struct ap_sleepers));
+	gates->awake_others = 1;
+	b->hdr->patched = ap_builder_alloc(b, sizeof(struct ap_patched));
+	b->hdr->patched_n = 1;
+	((struct ap_sleepers *)ap_builder_at(b, gates->sleepers))->all[0] = (struct ap_sleeper){
+		.state = AP_SLEEPER_COUNTS,
+		.seen = gate->known,
+		.missed = missed,
+		.error = {error2},
+	};
+	struct ap_patched *patched = ap_builder_at(b, b->hdr->patched);
+	*patched = (struct ap_patched){.function = gate->id, .address = A, .sleeps = 1};
+	return patched;
 }
 
 static void setup(void)
@@ -80,6 +99,100 @@ START_TEST(time_between_windows_is_divided_as_windows_say)
 	ck_assert_uint_eq(p->quality.counted_calls, 8);
 	ck_assert_uint_eq(p->quality.unmatched_exits, 0);
 	ck_assert_uint_eq(p->quality.unclosed_frames, 0);
+}
+END_TEST
+
+START_TEST(hooks_in_windows_take_what_they_take_there)
+{
+	demote(A, 8);
+	b->hdr->window_inside_x1000 = 2000;
+	b->hdr->window_outside_x1000 = 6000;
+	ap_fixture_enter(M, 0, 0);
+	window_of_two(1, 100, 10);
+	ap_fixture_exit(M, 1100, 0);
+	ap_fixture_read();
+	/* Of the window 16 to 68 are left. */
+	expect(A, 10, 16 + 190);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->inside_ns, 8 * 2, 1e-9);
+	ck_assert_uint_eq(ap_fixture_function(M)->self_ns, 68 + 810);
+}
+END_TEST
+
+/* A call of A takes 10 and M 40 for it; in windows the hooks add 3 to both, of which 1 was calibrated. */
+static struct ap_gate *record_cycles(unsigned n, uint64_t between)
+{
+	struct ap_gate *gate = demote(A, 8ull * n);
+
+	b->hdr->window_inside_x1000 = b->hdr->window_outside_x1000 = 1000;
+	ap_fixture_enter(M, 0, 0);
+	for (unsigned i = 0; i < n; i++) {
+		const uint64_t start = (112 + between) * i;
+		window(i % AP_WINDOW_GROUPS + 1, start);
+		call(A, start + 20, start + 33, 1);
+		call(A, start + 76, start + 89, 1);
+		window(0, start + 112);
+	}
+	ap_fixture_exit(M, (112 + between) * n, 0);
+	return gate;
+}
+
+static void cycles_of_ten_calls(unsigned n, uint64_t between)
+{
+	record_cycles(n, between);
+	ap_fixture_read();
+}
+
+START_TEST(windows_take_as_long_as_what_they_stand_for)
+{
+	const unsigned n = 20 * AP_WINDOW_GROUPS;
+
+	cycles_of_ten_calls(n, 400);
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 10ull * n);
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, 100.0 * n, n);
+	ck_assert_double_eq_tol((double)ap_fixture_function(M)->self_ns, 400.0 * n, n);
+}
+END_TEST
+
+/* Else hooks in windows would take nothing, and stay in the time of short calls. */
+START_TEST(a_program_that_waits_between_windows_does_not_tell_what_hooks_take)
+{
+	const unsigned n = 20 * AP_WINDOW_GROUPS;
+
+	cycles_of_ten_calls(n, 800);
+	/* 24 and 84 are left of a window. */
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, (24 + 177.8) * n, n);
+	ck_assert_double_eq_tol((double)ap_fixture_function(M)->self_ns, (84 + 622.2) * n, n);
+}
+END_TEST
+
+START_TEST(a_few_windows_do_not_tell_what_hooks_take)
+{
+	cycles_of_ten_calls(10, 400);
+	/* 24 and 84 are left of a window, and between are 400. */
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, 10 * (24 + 88.9), 10);
+}
+END_TEST
+
+/* A call stands for 54 in windows and for 50 between them. If 1 of 54 calls more or less is the error, that is 1 more or less, as
+ * much as code may differ by: so of the 4 that hooks take more, half is believed. */
+START_TEST(calls_that_are_estimates_tell_less_of_what_hooks_take)
+{
+	const unsigned n = 20 * AP_WINDOW_GROUPS;
+
+	patch_a(record_cycles(n, 400), 0, 430);
+	ap_fixture_read();
+	/* 22 and 82 are left of a window. */
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, (22 + 84.6) * n, n / 2.0);
+}
+END_TEST
+
+START_TEST(calls_that_nobody_knows_do_not_tell_what_hooks_take)
+{
+	const unsigned n = 20 * AP_WINDOW_GROUPS;
+
+	patch_a(record_cycles(n, 400), 0, 0)->uncounted = 1;
+	ap_fixture_read();
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, (24 + 88.9) * n, n / 2.0);
 }
 END_TEST
 
@@ -156,7 +269,7 @@ START_TEST(a_call_that_is_kept_is_recorded_and_what_is_above_it)
 {
 	struct ap_gate *gate = demote(A, 5);
 	gate->function |= AP_GATE_KEEPS;
-	gate->kept = (uint32_t)(ap_fixture_down(1) >> 4) & 0x7ffff;
+	gate->kept |= (uint32_t)(ap_fixture_down(1) >> 4) & 0x7ffff;
 	ap_fixture_enter(M, 0, 0);
 	ap_fixture_enter(A, 100, 1);
 	ap_fixture_exit(A, 600, 1);
@@ -197,6 +310,65 @@ START_TEST(groups_of_windows_that_differ_tell_the_error)
 	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 60 + 240);
 	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 800 * 0.5 * 0.1 * 2, 0.01);
 	ck_assert_double_eq_tol(ap_fixture_function(M)->error_ns, 800 * 0.5 * 0.1 * 2, 0.01);
+}
+END_TEST
+
+/* A 10, B 30 and M 60 of each window. With 2 calls more than the two that were recorded, each stands for two: 80, 240 and 480 of the
+ * 800 between. */
+static struct ap_patched *patched_beside_another(uint64_t calls, uint64_t missed, uint64_t error2)
+{
+	struct ap_patched *patched = patch_a(demote(A, calls), missed, error2);
+
+	demote(B, 4);
+	ap_fixture_enter(M, 0, 0);
+	for (unsigned group = 1; group <= 2; group++) {
+		window(group, 200 * group);
+		call(A, 200 * group + 10, 200 * group + 20, 1);
+		call(B, 200 * group + 40, 200 * group + 70, 1);
+		window(0, 200 * group + 100);
+	}
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	return patched;
+}
+
+/* As half of what M calls is A, M's own time follows by half: 160 of 400 in weighted windows follow. So A gets 0.6 of the error,
+ * M 0.5 - 0.4, and B loses 0.4. */
+START_TEST(an_error_of_calls_moves_time_from_what_is_hidden_beside_them)
+{
+	patched_beside_another(2, 2, 4);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 20 + 80);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 80 * 0.5 * 0.6, 0.02);
+	ck_assert_double_eq_tol(ap_fixture_function(B)->error_ns, 240 * 0.5 * 0.4, 0.02);
+	ck_assert_double_eq_tol(ap_fixture_function(M)->error_ns, 480 * 0.5 * 0.1, 0.02);
+}
+END_TEST
+
+/* A stands for itself only: 50, 300 and 450 are divided, a third of what M calls is A, and 80 of 320 follow. */
+START_TEST(of_calls_that_nobody_knows_no_time_is_known)
+{
+	patched_beside_another(2, 0, 0)->uncounted = 1;
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 20 + 50);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 20 + 50, 1e-9);
+	ck_assert_double_eq_tol(ap_fixture_function(B)->error_ns, 300 * 0.25, 0.02);
+	ck_assert_double_eq_tol(ap_fixture_function(M)->error_ns, 450 * (1 / 3.0 - 0.25), 0.02);
+}
+END_TEST
+
+/* However many there were, all time was in them and in what called them as often. */
+START_TEST(an_error_of_the_only_calls_is_none_of_their_time)
+{
+	patch_a(demote(A, 2), 2, 4);
+	ap_fixture_enter(M, 0, 0);
+	window_of_two(1, 100, 10);
+	window_of_two(2, 300, 10);
+	ap_fixture_exit(M, 1000, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->missed_error, 2);
+	ck_assert_uint_eq(ap_fixture_function(A)->self_ns, 40 + 160);
+	ck_assert_double_eq_tol(ap_fixture_function(A)->error_ns, 0, 0.02);
+	ck_assert_double_eq_tol(ap_fixture_function(M)->error_ns, 0, 0.02);
 }
 END_TEST
 
@@ -340,6 +512,12 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tests, setup, ap_fixture_teardown);
 	tcase_add_test(tests, time_between_windows_is_divided_as_windows_say);
+	tcase_add_test(tests, hooks_in_windows_take_what_they_take_there);
+	tcase_add_test(tests, windows_take_as_long_as_what_they_stand_for);
+	tcase_add_test(tests, a_program_that_waits_between_windows_does_not_tell_what_hooks_take);
+	tcase_add_test(tests, a_few_windows_do_not_tell_what_hooks_take);
+	tcase_add_test(tests, calls_that_are_estimates_tell_less_of_what_hooks_take);
+	tcase_add_test(tests, calls_that_nobody_knows_do_not_tell_what_hooks_take);
 	tcase_add_test(tests, without_a_window_the_time_is_the_callers);
 	tcase_add_test(tests, a_call_that_a_window_finds_under_way_shows_itself_by_its_exit);
 	tcase_add_test(tests, a_call_that_is_open_when_a_window_ends_is_cut);
@@ -347,6 +525,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, a_call_that_is_kept_is_recorded_and_what_is_above_it);
 	tcase_add_test(tests, a_call_that_was_open_at_its_demotion_ends_where_it_would_hide);
 	tcase_add_test(tests, groups_of_windows_that_differ_tell_the_error);
+	tcase_add_test(tests, an_error_of_calls_moves_time_from_what_is_hidden_beside_them);
+	tcase_add_test(tests, of_calls_that_nobody_knows_no_time_is_known);
+	tcase_add_test(tests, an_error_of_the_only_calls_is_none_of_their_time);
 	tcase_add_test(tests, a_single_group_says_nothing_of_its_error);
 	tcase_add_test(tests, groups_with_more_calls_are_no_error);
 	tcase_add_test(tests, an_interruption_in_a_window_stands_for_nothing);

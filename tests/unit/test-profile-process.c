@@ -186,7 +186,12 @@ END_TEST
 
 START_TEST(figures_of_the_process_are_taken_over)
 {
-	b->hdr->usage = (struct ap_usage){AP_BUILDER_START + 3000, 2000000, 4096, 1};
+	b->hdr->usage = (struct ap_usage){
+		.at_ticks = AP_BUILDER_START + 3000,
+		.cpu_ns = 2000000,
+		.max_rss_bytes = 4096,
+		.threads_now = 1,
+	};
 	b->hdr->limits.memory_bytes = 1 << 30;
 	b->hdr->threads_created = 5;
 	b->hdr->processes_created = 2;

@@ -242,6 +242,32 @@ static void damaged_program(struct report_fixture *to)
 	report_fixture_node(to, AP_ID_FORKED, AP_ID_FIRST, 4, MS);
 }
 
+/* More processes than are listed; of some calls it is not known how many there were. */
+static void patched_program(struct report_fixture *to)
+{
+	report_fixture_tree(to);
+	to->profile.quality.patch = true;
+	to->functions[AP_ID_FIRST].calls_known = AP_CALLS_ESTIMATED;
+	to->functions[AP_ID_FIRST + 1].calls_known = AP_CALLS_MORE;
+	to->processes[0].calls -= 100;
+	to->profile.more = (struct ap_profile_process_row){
+		.processes = 7, .calls = 100, .calls_known = AP_CALLS_MORE};
+}
+
+START_TEST(the_json_has_no_error_of_calls_that_nobody_knows)
+{
+	patched_program(&fx);
+	fx.functions[AP_ID_FIRST].missed_error = 1;
+	char *text = report_fixture_write(&fx, &ap_writer_json, NULL, NULL);
+
+	ck_assert_ptr_nonnull(strstr(text, "\"calls_known\": \"more\", \"calls_error_pct\": null"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "\"calls_known\": \"estimated\", \"calls_error_pct\": 100"));
+	ck_assert_ptr_nonnull(strstr(text, "\"calls_known\": \"exact\", \"calls_error_pct\": 0"));
+	free(text);
+}
+END_TEST
+
 /* Exit status of the validator for the files that @names, a shell pattern, says. */
 static int validate(const char *names)
 {
@@ -278,6 +304,7 @@ START_TEST(every_report_is_what_the_schema_promises)
 	put_report("top", report_fixture_busy, &(struct ap_report_options){.top = 1});
 	put_report("hostile", report_fixture_hostile, NULL);
 	put_report("damaged", damaged_program, NULL);
+	put_report("patched", patched_program, NULL);
 	ck_assert_int_eq(validate("*.json"), 0);
 	/* And a validator that never says no proves nothing. */
 	report_fixture_clear(&fx);
@@ -322,6 +349,7 @@ int main(void)
 	tcase_add_test(tc, quantiles_follow_the_values);
 	tcase_add_test(tc, the_json_lists_as_many_functions_as_asked_for);
 	tcase_add_test(tc, hostile_names_come_out_of_the_json_as_they_were);
+	tcase_add_test(tc, the_json_has_no_error_of_calls_that_nobody_knows);
 	tcase_add_test(tc, every_report_is_what_the_schema_promises);
 	suite_add_tcase(suite, tc);
 	return ap_check_main(suite);

@@ -59,6 +59,33 @@ START_TEST(callers_are_listed_with_calls_time_and_share)
 }
 END_TEST
 
+/* Where windows tell whose calls they were, these are known no better than those of the function. */
+START_TEST(calls_of_a_path_are_marked_like_those_of_the_function)
+{
+	for (size_t i = AP_ID_FIRST + 2; i < fx.profile.nodes_n; i++)
+		fx.nodes[i].estimated = true;
+	fx.functions[read_id].calls_known = AP_CALLS_MORE;
+	assert_view(&(struct ap_report_options){.callers = "read"}, 0,
+		    "CALLERS OF read (read.c:30)\n"
+		    "             calls    total   share  function\n"
+		    "  called by    >30 ~30.0 ms  75.0 %  parse(char const*) (parse.c:20)\n"
+		    "               >10 ~10.0 ms  25.0 %  main (main.c:10)\n");
+	assert_view(&(struct ap_report_options){.callees = "main"}, 0,
+		    "CALLEES OF main (main.c:10)\n"
+		    "             calls    total   share  function\n"
+		    "  calls          2   190 ms  63.3 %  parse(char const*) (parse.c:20)\n"
+		    "               >10 ~10.0 ms   3.3 %  read (read.c:30)\n");
+	assert_view(&(struct ap_report_options){.tree_depth = 4}, 0,
+		    "CALL TREE  (wall time)\n"
+		    "    total     self  calls  function\n"
+		    "   300 ms     0 ns      1  main (main.c:10)\n"
+		    "   190 ms     0 ns      2    parse(char const*) (parse.c:20)\n"
+		    " ~30.0 ms    ~0 ns    >30      read (read.c:30)\n"
+		    " ~5.00 ms    ~0 ns     ~3        parse(char const*) (parse.c:20)\n"
+		    " ~10.0 ms    ~0 ns    >10    read (read.c:30)\n");
+}
+END_TEST
+
 START_TEST(a_recursive_call_counts_but_adds_no_time)
 {
 	assert_view(&(struct ap_report_options){.callers = "parse(char const*)"}, 0,
@@ -234,6 +261,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, callers_are_listed_with_calls_time_and_share);
+	tcase_add_test(tc, calls_of_a_path_are_marked_like_those_of_the_function);
 	tcase_add_test(tc, a_recursive_call_counts_but_adds_no_time);
 	tcase_add_test(tc, callees_are_listed_most_time_first);
 	tcase_add_loop_test(tc, a_function_is_found_without_its_parameters_and_by_its_linkage_name,

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* profile/patched.c - calls of functions whose hooks were patched out most of the time: how many were not counted?
+ *
+ * The program has estimated sleeps, some at a time, from the phases with hooks between them (runtime/patch_count.c); here the last
+ * ones are, in the same way, and the errors put together. Threads change what they do at the same moments, so their errors are
+ * added up as they are. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile/reader.h"
+#include "profile/sums.h"
+#include "spool/pause.h"
+
+/* The ratio is taken with hooks and used where there are none: code with many of them is slower with them than other code, and
+ * so has less of a phase. That much the estimates of real programs were off at most in the middle. */
+#define MODEL_ERROR 0.02
+
+/* Calls of threads about which nothing can be said, as a part of those of others: below that they are no more than the error. */
+#define LONE_MOST 0.01
+
+/* What there is to be said of one function. */
+struct sleep {
+	struct ap_patched patched;
+	double missed; /* calls, by all tables */
+	double error;
+	double sampled; /* calls that say so */
+	double lone;	/* calls in threads that have nothing to compare with */
+	double leaked;	/* calls that were counted in sleep */
+	/* Calls of others in sleeps of threads that were never seen with hooks; of those that were, their others and its own. */
+	double unseen, seen_others, seen_calls;
+};
+
+/* Of one table, when it was read. */
+struct table {
+	struct ap_gates gates;
+	struct ap_sleepers sleepers;
+	double now_others, sleep_others;
+	double others; /* in the phase that is not over, if that is one with hooks */
+	double phases; /* of this batch, with that */
+	double part; /* of others' calls in sleeps, that these phases can tell of (ap_sleep_most()) */
+	bool asleep;
+};
+
+/* Return: is there an i-th one? */
+static bool copy_patched(struct ap_reader *r, uint32_t i, struct ap_patched *ret)
+{
+	return i < r->hdr.patched_n && i < AP_PATCHED_MOST &&
+	       ap_input_copy(&r->in, r->hdr.patched, i * sizeof(*ret), ret, sizeof(*ret)) &&
+	       ret->function < r->profile->functions_n;
+}
+
+/* Calls of others by a table, until now. */
+static uint64_t count_others(const struct ap_gates *gates, const struct sleep *all, uint32_t n)
+{
+	uint64_t calls = gates->others;
+
+	for (uint32_t i = 0; i < AP_GATES; i++) {
+		calls += ap_gate_calls(&gates->gate[i]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t k = ap_gate_find(gates->gate, all[i].patched.address);
+		calls -= k < AP_GATES ? ap_gate_calls(&gates->gate[k]) : 0;
+	}
+	return calls;
+}
+
+static double square_sum(const uint64_t sum[2])
+{
+	return (double)sum[0] + (double)sum[1] * 0x1p64;
+}
+
+/* Calls of others in sleeps that are not estimated yet. */
+static double sleep_of(const struct table *t, const struct ap_sleeper *s)
+{
+	return fmax(t->sleep_others + (double)s->pending - (double)s->skip, 0);
+}
+
+/* As the program does (runtime/patch_count.c). Return: the square of the error of @missed calls. */
+static double error_of_batch(const struct table *t, const struct ap_sleeper *s, double calls,
+			     double now_calls, double missed)
+{
+	const double n = t->phases, sleep = sleep_of(t, s);
+	const double ratio = now_calls / t->now_others;
+	const double squares = square_sum(s->squares) + calls * calls;
+	const double products = square_sum(s->products) + calls * t->others;
+	const double others2 = square_sum(t->gates.now_squares) + t->others * t->others;
+	const double unexplained = squares - 2 * ratio * products + ratio * ratio * others2;
+	const double by = sleep * (sleep + t->now_others) / (t->now_others * t->now_others);
+
+	return fmax(unexplained, 0) * by * n / (n - 1) + (missed + 1) * sleep / t->now_others;
+}
+
+/* A few phases may be of one part of the program, and those that can only tell of a part of the sleep are. */
+static double error_of_few(const struct table *t, double missed)
+{
+	const double n = t->part < 1 ? 2 : fmax(t->phases, 2);
+
+	return n < AP_PATCH_BATCH ? missed / n : 0;
+}
+
+/* What no batch was there yet to tell of: by this one, or by that before, too; of one that joined in this phase, by its calls in
+ * it. Return: false: nothing tells. */
+static bool estimate_last(const struct table *t, const struct ap_sleeper *s, double calls,
+			  double now_calls, struct sleep *to)
+{
+	const double told = (double)s->missed, error2 = square_sum(s->error);
+	const bool counts = s->state >= AP_SLEEPER_COUNTS;
+	const double others = counts ? (double)t->gates.awake_others + t->now_others : t->others;
+	const double sleep = sleep_of(t, s);
+
+	if (counts && t->phases >= 2 && t->now_others > 0) {
+		const double missed = now_calls / t->now_others * sleep * t->part;
+		const double few = error_of_few(t, missed);
+		to->missed += missed;
+		to->error +=
+			sqrt(error2 + few * few + error_of_batch(t, s, calls, now_calls, missed));
+		return true;
+	}
+	const double ratio = others > 0 ? ((double)s->awake_calls + now_calls) / others : 0;
+	const double missed = ratio * sleep * t->part;
+	const double relative = told > 0 ? fmin(sqrt(error2) / told, 1) : 1;
+	const double few = t->part < 1 ? error_of_few(t, missed) : 0;
+	to->missed += missed;
+	to->error += hypot(hypot(sqrt(error2), relative * missed), few);
+	return others > 0;
+}
+
+/* Of threads that only ran in sleeps: as if they were like the others, which is all that is known. */
+static double missed_unseen(const struct sleep *s)
+{
+	return s->seen_others > 0 ? s->seen_calls / s->seen_others * s->unseen : 0;
+}
+
+static void take_sleeper(const struct table *t, const struct ap_sleeper *s, struct sleep *to)
+{
+	const uint32_t k = ap_gate_find(t->gates.gate, to->patched.address);
+	if (s->state == AP_SLEEPER_NONE || k >= AP_GATES) {
+		return;
+	}
+	const uint64_t all = ap_gate_calls(&t->gates.gate[k]);
+	const double calls = (double)ap_less(all, s->seen);
+	const double now_calls = (double)s->now_calls + (t->asleep ? 0 : calls);
+
+	to->missed += (double)s->missed;
+	to->leaked += t->asleep ? calls : 0;
+	if (estimate_last(t, s, t->asleep ? 0 : calls, now_calls, to)) {
+		to->sampled += (double)all;
+		to->seen_calls += (double)s->awake_calls + now_calls;
+		to->seen_others += (double)t->gates.awake_others + t->now_others;
+	} else {
+		to->unseen += sleep_of(t, s);
+		to->lone += now_calls + (t->asleep ? calls : 0);
+	}
+}
+
+/* By the phases that are over: how long the one that goes on has been, is not known. Those without others tell nothing. */
+static double part_of(const struct ap_reader *r, const struct table *t)
+{
+	const struct ap_spool_header *h = &r->hdr;
+	const struct ap_gates *gates = &t->gates;
+	const uint64_t asleep = t->asleep ? ap_less(r->end_ticks, h->asleep_since) : 0;
+	double calls = (double)gates->now_others;
+
+	for (size_t i = 0; i < AP_PATCHED_MOST; i++) {
+		calls += (double)t->sleepers.all[i].now_calls;
+	}
+	const double hooks = 2 * calls * (double)(h->hook_gate_x1000 + h->hook_empty_x1000) / 1000;
+	const double most =
+		(double)ap_sleep_most(gates->now_others, gates->awake_ticks,
+				      gates->asleep_ticks + asleep, (uint64_t)fmin(hooks, 0x1p62));
+	return gates->now_others && t->sleep_others > most ? most / t->sleep_others : 1;
+}
+
+static bool read_table(struct ap_reader *r, ap_ref ref, const struct sleep *all, uint32_t n,
+		       struct table *t)
+{
+	struct ap_gates *gates = &t->gates;
+	if (!ap_input_copy(&r->in, ref, 0, gates, sizeof(*gates))) {
+		return false;
+	}
+	memset(&t->sleepers, 0, sizeof(t->sleepers));
+	if (gates->sleepers &&
+	    !ap_input_copy(&r->in, gates->sleepers, 0, &t->sleepers, sizeof(t->sleepers))) {
+		return false;
+	}
+	const double others = (double)ap_less(count_others(gates, all, n), gates->others_seen);
+	t->asleep = r->hdr.asleep_since != 0;
+	t->now_others = (double)gates->now_others + (t->asleep ? 0 : others);
+	t->sleep_others = (double)gates->sleep_others + (t->asleep ? others : 0);
+	t->others = t->asleep ? 0 : others;
+	t->phases = gates->now_phases + (t->others > 0);
+	/* Of several threads each has the processor for some of the time only. */
+	t->part = ref == r->hdr.gates && gates->next == 0 ? part_of(r, t) : 1;
+	return true;
+}
+
+/* What tables that cannot be read have counted and missed, nobody knows. */
+static void lose_tables(struct ap_reader *r, struct sleep *all, uint32_t n)
+{
+	ap_reader_damage(r, AP_DAMAGE_COUNTERS);
+	for (uint32_t i = 0; i < n; i++) {
+		all[i].patched.uncounted = 1;
+	}
+}
+
+static int take_tables(struct ap_reader *r, struct sleep *all, uint32_t n)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	ap_ref ref = r->hdr.gates;
+
+	if (!t) {
+		return -ENOMEM;
+	}
+	while (ref && read_table(r, ref, all, n, t)) {
+		for (uint32_t i = 0; i < n; i++) {
+			take_sleeper(t, &t->sleepers.all[i], &all[i]);
+		}
+		ref = t->gates.next;
+	}
+	if (ref) {
+		lose_tables(r, all, n);
+	}
+	free(t);
+	return 0;
+}
+
+/* Where CPU time was last read before the sleep began, nobody knows whether it was idle. */
+static bool is_late(const struct ap_reader *r)
+{
+	const struct ap_spool_header *h = &r->hdr;
+
+	return h->asleep_since && (int64_t)(r->end_ticks - h->asleep_late) > 0 &&
+	       ((int64_t)(h->usage.cpu_at_ticks - h->asleep_since) < 0 ||
+		h->usage.cpu_ns > h->asleep_late_cpu_ns) &&
+	       !ap_pause_between(h, h->asleep_since, r->end_ticks);
+}
+
+static void take(struct ap_reader *r, const struct sleep *s)
+{
+	const struct ap_patched *p = &s->patched;
+	struct ap_function_sum *sum = &r->function_sums[p->function];
+	const double leaked = (double)p->leaked + s->leaked;
+	const double missed = s->missed + missed_unseen(s) - leaked;
+	const double error = hypot(s->error + missed_unseen(s), MODEL_ERROR * s->missed);
+
+	if (!p->sleeps && !r->hdr.asleep_since && !p->uncounted) {
+		return;
+	}
+	sum->known = AP_CALLS_ESTIMATED;
+	if (p->uncounted || is_late(r) || s->lone >= s->sampled * LONE_MOST) {
+		sum->known = AP_CALLS_MORE;
+	} else if (missed > 0 && missed < 0x1p62) {
+		sum->missed = (uint64_t)llround(missed);
+		sum->missed_error = error;
+	} else { /* that it came out below 0 is an error, too */
+		sum->missed_error = hypot(error, leaked);
+	}
+}
+
+static void take_quality(struct ap_reader *r, uint32_t patched)
+{
+	struct ap_profile_quality *q = &r->profile->quality;
+	const struct ap_spool_header *h = &r->hdr;
+
+	q->patch = h->patch_wanted != 0;
+	q->patched = patched;
+	q->patch_functions = h->patch_functions;
+	q->patch_sites = h->patch_sites;
+	q->patch_unfit = h->patch_unfit;
+	q->patch_unread = h->patch_unread;
+	q->sleeps = h->sleeps;
+	q->asleep_ns = ap_reader_duration(r, h->asleep_ticks);
+	if (h->asleep_since) {
+		q->asleep_ns += ap_reader_between(r, h->asleep_since, r->end_ticks);
+	}
+}
+
+int ap_reader_patched(struct ap_reader *r)
+{
+	struct sleep *all = calloc(AP_PATCHED_MOST, sizeof(*all));
+	uint32_t n = 0;
+
+	if (!all) {
+		return -ENOMEM;
+	}
+	while (copy_patched(r, n, &all[n].patched)) {
+		n++;
+	}
+	const int e = n ? take_tables(r, all, n) : 0;
+	for (uint32_t i = 0; i < n && e == 0; i++) {
+		take(r, &all[i]);
+	}
+	free(all);
+	take_quality(r, n);
+	if (n < r->hdr.patched_n) {
+		ap_reader_damage(r, AP_DAMAGE_COUNTERS);
+	}
+	return e;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/patch_count.c - what gates count of patched functions and of others, phase by phase, and what that says of the sleeps
+ * between: as many calls as in the phases with hooks before and after, in proportion to the calls of others (a ratio estimator:
+ * Cochran, Sampling Techniques, chapter 6). Thread by thread, so by table: others in one may come when it is time, and
+ * in another when it has worked. */
+#include "runtime/patch.h"
+#include "spool/pause.h"
+
+#define TRIES 4
+#define ONE_MOMENT 256u	  /* the time in which no more than 1 in so many of a phase's calls come */
+#define LEAST_OTHERS 256u /* in phases with hooks, before they tell, */
+#define MOST_MISSED (1ull << 56)
+
+typedef unsigned __int128 u128;
+
+/* A call that begins a window is counted, and taken back: for a moment there is one too many. */
+static uint64_t above(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static struct ap_sleepers *sleepers_of(const struct ap_control *c, const struct ap_gates *gates)
+{
+	const ap_ref ref = __atomic_load_n(&gates->sleepers, __ATOMIC_ACQUIRE);
+	return ref ? ap_at(c, ref) : NULL;
+}
+
+static struct ap_gates *first_table(const struct ap_control *c)
+{
+	const ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
+	return ref ? ap_at(c, ref) : NULL;
+}
+
+static struct ap_gates *next_table(const struct ap_control *c, const struct ap_gates *gates)
+{
+	return gates->next ? ap_at(c, gates->next) : NULL;
+}
+
+/* Each gate is read once: the program goes on counting. */
+static uint64_t others_of(const struct ap_control *c, const struct ap_gates *gates)
+{
+	const uint32_t n = __atomic_load_n(&c->header->patched_n, __ATOMIC_ACQUIRE);
+	uint64_t chosen[AP_GATES / 64] = {0}, calls = gates->others;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
+		if (k < AP_GATES)
+			chosen[k / 64] |= 1ull << k % 64;
+	}
+	for (uint32_t k = 0; k < AP_GATES; k++)
+		calls += chosen[k / 64] >> k % 64 & 1 ? 0 : ap_gate_calls(&gates->gate[k]);
+	return calls;
+}
+
+static uint64_t calls_of(const struct ap_control *c, const struct ap_gates *gates, uint32_t i)
+{
+	const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
+	return k < AP_GATES ? ap_gate_calls(&gates->gate[k]) : 0;
+}
+
+/* Of all functions at one moment: not before and after the thread's turn on this processor. Return: calls of others. */
+static uint64_t count_table(const struct ap_control *c, struct ap_patch *patch,
+			    const struct ap_gates *gates)
+{
+	uint64_t others, again = others_of(c, gates);
+	int tries = 0;
+	do {
+		others = again;
+		for (uint32_t i = 0; i < patch->chosen_n; i++)
+			patch->calls[i] = calls_of(c, gates, i);
+		again = others_of(c, gates);
+	} while (above(again, others) > above(others, gates->others_seen) / ONE_MOMENT &&
+		 ++tries < TRIES);
+	return others;
+}
+
+static uint64_t times(uint64_t a, uint64_t b, uint64_t by)
+{
+	const u128 r = (u128)a * b / by;
+	return r < MOST_MISSED ? (uint64_t)r : MOST_MISSED;
+}
+
+static void add_product(uint64_t sum[2], uint64_t a, uint64_t b)
+{
+	const u128 s = ((u128)sum[1] << 64 | sum[0]) + (u128)a * b;
+	sum[0] = (uint64_t)s;
+	sum[1] = (uint64_t)(s >> 64);
+}
+
+static void add(uint64_t sum[2], uint64_t a)
+{
+	const u128 s = ((u128)sum[1] << 64 | sum[0]) + a;
+	sum[0] = (uint64_t)s;
+	sum[1] = (uint64_t)(s >> 64);
+}
+
+static u128 sum_of(const uint64_t sum[2])
+{
+	return (u128)sum[1] << 64 | sum[0];
+}
+
+/* Over the phases of the batch, the square of what the ratio of the sums does not explain: each is a cluster of calls. All sums are
+ * below 2^28, so that nothing here overflows. */
+static uint64_t residual(u128 squares, u128 products, u128 others2, u128 calls, u128 others)
+{
+	const u128 plus = squares * others * others + calls * calls * others2;
+	const u128 minus = 2 * calls * others * products;
+	return plus > minus ? (uint64_t)((plus - minus) / (others * others)) : 0;
+}
+
+/* The error of a ratio of two sums over clusters (Cochran, chapter 6), and of what sleeps, which are made of the same, differ from
+ * it by. That calls are a sample comes to it: a function that was not seen may have been called. */
+static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t sleep,
+		      uint64_t missed)
+{
+	const uint64_t others = gates->now_others, n = gates->now_phases;
+	unsigned shift = 0;
+	while ((others | s->now_calls) >> shift >= 1u << 28)
+		shift++;
+	const u128 of_phases =
+		residual(sum_of(s->squares) >> 2 * shift, sum_of(s->products) >> 2 * shift,
+			 sum_of(gates->now_squares) >> 2 * shift, s->now_calls >> shift,
+			 others >> shift | 1);
+	const u128 by = times(sleep, sleep + others, others) + 1;
+	const u128 error = (of_phases << 2 * shift) / others * by / (n - 1) * n;
+	add(s->error, error < MOST_MISSED ? (uint64_t)error : MOST_MISSED);
+	add(s->error, times(missed + 1, sleep, others));
+}
+
+/* The phases with hooks tell of the sleeps between them. @most: others' calls in these. */
+static void tell(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t most)
+{
+	const uint64_t all = gates->sleep_others + s->pending, said = above(all, s->skip);
+	const bool too_many = gates->sleep_others > most;
+	const uint64_t sleep = too_many ? times(said, most, gates->sleep_others) : said;
+	if (s->state < AP_SLEEPER_COUNTS) {
+		s->pending = all;
+		return;
+	}
+	const uint64_t missed = times(s->now_calls, sleep, gates->now_others);
+	add_error(gates, s, sleep, missed);
+	if (too_many) /* nobody knows by how much */
+		add_product(s->error, missed / 2, missed / 2);
+	s->missed += missed;
+	s->pending = s->skip = 0;
+	s->awake_calls = s->now_calls;
+	s->now_calls = 0;
+	s->squares[0] = s->squares[1] = s->products[0] = s->products[1] = 0;
+}
+
+/* Where several threads work, each has the processor for some of the time only, which is not known here. */
+static bool others_work(const struct ap_control *c, const struct ap_gates *gates)
+{
+	for (const struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+		if (g != gates && (g->now_others || g->sleep_others))
+			return true;
+	return false;
+}
+
+static uint64_t most_of_sleep(const struct ap_control *c, const struct ap_patch *patch,
+			      const struct ap_gates *gates, const struct ap_sleepers *sleepers)
+{
+	if (others_work(c, gates))
+		return UINT64_MAX;
+	const struct ap_hook_cost *hooks = &ap_runtime.hook_cost;
+	uint64_t calls = gates->now_others;
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		calls += sleepers->all[i].now_calls;
+	return ap_sleep_most(gates->now_others, gates->awake_ticks, gates->asleep_ticks,
+			     times(calls, 2 * (hooks->gate + hooks->empty), 1000));
+}
+
+static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
+		     struct ap_gates *gates, struct ap_sleepers *sleepers)
+{
+	const uint64_t most = most_of_sleep(c, patch, gates, sleepers);
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		if (sleepers->all[i].state)
+			tell(gates, &sleepers->all[i], most);
+	for (uint32_t k = 0; k < AP_GATES; k++)
+		sleepers->gate[k].awake = sleepers->gate[k].asleep = 0;
+	gates->awake_others = gates->now_others;
+	gates->now_others = gates->sleep_others = 0;
+	gates->now_squares[0] = gates->now_squares[1] = 0;
+	gates->now_phases = 0;
+	gates->awake_ticks = gates->asleep_ticks = 0;
+}
+
+/* Return: calls in the phase that is over. One that joined in it counts from now on. */
+static uint64_t calls_in_phase(struct ap_sleeper *s, uint64_t calls)
+{
+	const uint64_t n = s->state >= AP_SLEEPER_COUNTS ? above(calls, s->seen) : 0;
+	s->seen = calls;
+	return n;
+}
+
+/* Of any function, for it may be patched one day. */
+static void count_gates(const struct ap_gates *gates, struct ap_sleepers *sleepers, bool asleep)
+{
+	for (uint32_t k = 0; k < AP_GATES; k++) {
+		struct ap_gate_phases *phases = &sleepers->gate[k];
+		const uint64_t calls = ap_gate_calls(&gates->gate[k]);
+		const uint64_t n = above(calls, phases->seen);
+		uint32_t *const to = asleep ? &phases->asleep : &phases->awake;
+		*to = n < UINT32_MAX - *to ? *to + (uint32_t)n : UINT32_MAX;
+		phases->seen = calls;
+	}
+}
+
+/* What nobody counted of a pause is no part of a phase; of a sleep it may be, which only allows for more. */
+static void add_phase(const struct ap_control *c, const struct ap_patch *patch,
+		      struct ap_gates *gates)
+{
+	const uint64_t now = ap_ticks();
+	if (patch->asleep)
+		gates->asleep_ticks += now - patch->since;
+	else if (!ap_pause_between(c->header, patch->since, now))
+		gates->awake_ticks += now - patch->since;
+}
+
+static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap_gates *gates)
+{
+	struct ap_sleepers *sleepers = sleepers_of(c, gates);
+	const uint64_t others = count_table(c, patch, gates);
+	const uint64_t in_phase = above(others, gates->others_seen);
+	gates->others_seen = others;
+	*(patch->asleep ? &gates->sleep_others : &gates->now_others) += in_phase;
+	add_phase(c, patch, gates);
+	if (!patch->asleep) {
+		add_product(gates->now_squares, in_phase, in_phase);
+		gates->now_phases++;
+	}
+	if (!sleepers)
+		return;
+	count_gates(gates, sleepers, patch->asleep);
+	for (uint32_t i = 0; i < patch->chosen_n; i++) {
+		struct ap_sleeper *s = &sleepers->all[i];
+		const uint64_t calls = calls_in_phase(s, patch->calls[i]);
+		if (patch->asleep) {
+			ap_patched_at(c, i)->leaked += calls;
+			continue;
+		}
+		s->now_calls += calls;
+		add_product(s->squares, calls, calls);
+		add_product(s->products, calls, in_phase);
+	}
+	if (!patch->asleep && gates->now_phases >= AP_PATCH_BATCH &&
+	    gates->now_others >= LEAST_OTHERS)
+		tell_all(c, patch, gates, sleepers);
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		if (sleepers->all[i].state == AP_SLEEPER_JOINED)
+			sleepers->all[i].state = AP_SLEEPER_COUNTS;
+}
+
+void ap_patch_count_phase(struct ap_control *c, struct ap_patch *patch)
+{
+	for (struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+		end_in_table(c, patch, g);
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		ap_patched_at(c, i)->sleeps += patch->asleep;
+}
+
+/* Its thread and who makes a turn may do so at one moment; then one block is lost. */
+static bool make_sleepers(struct ap_control *c, struct ap_gates *gates)
+{
+	ap_ref none = 0;
+	if (gates->sleepers)
+		return true;
+	const ap_ref ref = ap_space_alloc(c, sizeof(struct ap_sleepers));
+	if (!ref)
+		return false;
+	struct ap_sleepers *sleepers = ap_at(c, ref);
+	for (uint32_t k = 0; k < AP_GATES; k++)
+		sleepers->gate[k].seen = ap_gate_calls(&gates->gate[k]);
+	return (__atomic_compare_exchange_n(&gates->sleepers, &none, ref, false, __ATOMIC_RELEASE,
+					    __ATOMIC_ACQUIRE) ||
+		none);
+}
+
+void ap_patch_note_joined(struct ap_control *c, struct ap_gates *gates, uint32_t i)
+{
+	const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
+	struct ap_gate *gate = k < AP_GATES ? &gates->gate[k] : NULL;
+	if (!gate || gate->function & AP_GATE_OPEN)
+		return;
+	if (!make_sleepers(c, gates)) {
+		__atomic_store_n(&ap_patched_at(c, i)->uncounted, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	struct ap_sleeper *s = &sleepers_of(c, gates)->all[i];
+	if (s->state)
+		return;
+	s->seen = ap_gate_calls(gate);
+	__atomic_fetch_or(&gate->kept, AP_GATE_PATCHED,
+			  __ATOMIC_RELAXED); /* its thread may change it, too */
+	__atomic_store_n(&s->state, AP_SLEEPER_JOINED, __ATOMIC_RELEASE);
+}
+
+/* The new one is no other any more: its calls in the phases that tell, and in the sleeps between, were among those of others. In
+ * these sleeps it was counted. */
+static void move_from_others(const struct ap_control *c, struct ap_gates *gates,
+			     struct ap_sleepers *sleepers, uint32_t i)
+{
+	struct ap_sleeper *s = &sleepers->all[i];
+	const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
+	if (k >= AP_GATES)
+		return;
+	const struct ap_gate_phases *phases = &sleepers->gate[k];
+	const uint64_t n = gates->now_phases ? gates->now_phases : 1;
+	gates->now_others = above(gates->now_others, phases->awake);
+	gates->sleep_others = above(gates->sleep_others, phases->asleep);
+	s->now_calls = phases->awake;
+	/* As if all phases had been alike: of single ones nothing is known. */
+	add_product(s->squares, phases->awake, phases->awake / n);
+	add_product(s->products, phases->awake, (gates->now_others + phases->awake) / n);
+	s->state = AP_SLEEPER_COUNTS;
+}
+
+static void scale(uint64_t sum[2], uint64_t to, uint64_t from)
+{
+	const u128 s = from ? sum_of(sum) / from * to : 0;
+	sum[0] = (uint64_t)s;
+	sum[1] = (uint64_t)(s >> 64);
+}
+
+/* Others have become fewer, in all phases alike as far as is known. Of the batch before nothing is. */
+static void scale_others(const struct ap_patch *patch, struct ap_gates *gates,
+			 struct ap_sleepers *sleepers, uint64_t before)
+{
+	gates->awake_others = 0;
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		sleepers->all[i].awake_calls = 0;
+	scale(gates->now_squares, gates->now_others, before);
+	scale(gates->now_squares, gates->now_others, before);
+	for (uint32_t i = 0; i < patch->chosen_n; i++)
+		scale(sleepers->all[i].products, gates->now_others, before);
+}
+
+/* Of no phase that is over it is known what calls were whose. */
+static void begin_batch(struct ap_gates *gates)
+{
+	gates->now_others = gates->sleep_others = 0;
+	gates->now_squares[0] = gates->now_squares[1] = 0;
+	gates->now_phases = 0;
+	gates->awake_ticks = gates->asleep_ticks = 0;
+}
+
+/* Threads that have demoted the new ones by themselves will notice nothing. */
+static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
+			   struct ap_gates *gates, uint32_t from)
+{
+	const bool first = !sleepers_of(c, gates);
+	for (uint32_t i = from; i < patch->chosen_n; i++)
+		ap_patch_note_joined(c, gates, i);
+	struct ap_sleepers *sleepers = sleepers_of(c, gates);
+	gates->others_seen = others_of(c, gates);
+	if (!sleepers)
+		return;
+	if (first)
+		begin_batch(gates);
+	const uint64_t before = gates->now_others;
+	for (uint32_t i = from; i < patch->chosen_n; i++)
+		if (sleepers->all[i].state)
+			move_from_others(c, gates, sleepers, i);
+	scale_others(patch, gates, sleepers, before);
+	for (uint32_t i = 0; i < patch->chosen_n; i++) {
+		uint64_t *skip = &sleepers->all[i].skip;
+		*skip = i >= from || *skip > gates->sleep_others ? gates->sleep_others : *skip;
+	}
+}
+
+void ap_patch_count_from_here(struct ap_control *c, struct ap_patch *patch, uint32_t from)
+{
+	if (from == patch->chosen_n)
+		return;
+	for (struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+		begin_in_table(c, patch, g, from);
+}
