@@ -352,6 +352,7 @@ void ap_settings_parse(char *const *environment)
 	s->disabled = disable && disable[0] && !ap_streq(disable, "0");
 	s->report = s->monitor = s->children = true;
 	s->memory = 64u << 20;
+	s->overhead_pct = 10;
 	s->deadline_ns = 5000000000ull;
 	s->chunk_max = AP_CHUNK_MAX_SLOTS;
 	copy(s->output, sizeof s->output, AP_DEFAULT_OUTPUT);

@@ -158,7 +158,7 @@ def values():
     for value, why in (("5", None), ("5%", None), ("0%", 1), ("x", 1), ("5%%", 1), ("1001%", 1)):
         ignored = run("flat", 10, options="overhead=" + value).report().quality["options_ignored"]
         assert bool(ignored) == bool(why), (value, ignored)
-    for options, percent in (("", None), ("overhead=0%:", None), ("overhead=none:", None), ("overhead=3%:", 3)):
+    for options, percent in (("", 10), ("overhead=0%:", 10), ("overhead=none:", None), ("overhead=3%:", 3)):
         spools = ap.fresh("spools")
         os.chmod(spools, 0o700)
         r = run("flat", 10, env={"AUTOPROF_OPTIONS": options + "output=r.%e.%p.json:dir=" + spools})
