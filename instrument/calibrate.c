@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* instrument/calibrate.c - what the hooks of one call cost, on this machine, in this run.
  *
+ * Measured at the start, and again now and then: half of a core is worth less when somebody uses the other half. What stands in the
+ * spool is the mean of all that was measured.
+ *
  * The stamps do not wait for what comes before them, so a processor does part of a hook while the function's own work is still
  * under way: between the stamps a call of a function that waits for its own results loses 1 ns where one that does nothing
  * loses 14, while its caller loses the same everywhere. No figure is right for all code: the mean of three kinds is taken. */
@@ -11,6 +14,7 @@ void __cyg_profile_func_exit(void *function, void *call_site);
 
 #define PAIRS 32
 #define ROUNDS 5
+#define ROUNDS_AGAIN 2 /* the first is cold: we come from a fold */
 #define WORDS 64
 #define APART __attribute__((noinline))
 
@@ -134,43 +138,52 @@ struct ring {
 	struct ap_event slots[2 * PAIRS];
 };
 
-static void measure_recorded(struct recorded *best, struct ring *ring, bool gated)
+static void measure_recorded(struct recorded *best, struct ring *ring)
 {
 	for (size_t i = BODIES; i-- > 0;) {
 		ring->thread.cursor = (uint64_t)ring->slots;
-		/* Threads that call already choose the way, too: then a round is as of the other way. */
-		ap_runtime.way = gated ? AP_WAY_GATED : ap_runtime.way;
 		best->hooked[i] = smaller(best->hooked[i], time_hooked(bodies[i]));
 	}
 	best->inside =
 		smaller(best->inside, ticks_inside(ring->slots)); /* of no_work(), the last */
 }
 
+/* When somebody changes the way meanwhile, they are recorded: for that there is room. */
 static void measure_counted(struct best *best, struct ring *ring)
 {
 	for (size_t i = 0; i < BODIES; i++) {
 		ring->thread.cursor = (uint64_t)ring->slots;
-		ap_runtime.way = AP_WAY_GATED;
 		best->gated[i] = smaller(best->gated[i], time_hooked(bodies[i]));
 	}
 }
 
-static void measure(struct best *best, struct ap_ctl *ctl, struct ring *ring)
+static void measure_without(struct best *best)
 {
-	struct ap_gate *gates = ctl->gates;
-	ctl->gates = NULL;
-	measure_recorded(&best->always, ring, false);
-	ctl->window = 1;
-	ctl->skip = INT32_MAX;
-	measure_recorded(&best->window, ring, true);
-	ctl->window = 0;
-	ctl->gates = gates;
-	measure_counted(best, ring);
 	for (size_t i = 0; i < BODIES; i++) {
 		best->empty[i] = smaller(best->empty[i], time_empty(bodies[i]));
 		best->bare[i] = smaller(best->bare[i], time_bare(bodies[i]));
 	}
-	ap_way_choose();
+}
+
+/* As hooks go when nothing is demoted. */
+static void measure_plain(struct best *best, struct ap_ctl *ctl, struct ring *ring)
+{
+	struct ap_gate *gates = ctl->gates;
+	ctl->gates = NULL;
+	measure_recorded(&best->always, ring);
+	ctl->gates = gates;
+}
+
+static void measure_gated(struct best *best, struct ap_ctl *ctl, struct ring *ring)
+{
+	struct ap_gate *gates = ctl->gates;
+	ctl->gates = NULL;
+	ctl->window = 1;
+	ctl->skip = INT32_MAX;
+	measure_recorded(&best->window, ring);
+	ctl->window = 0;
+	ctl->gates = gates;
+	measure_counted(best, ring);
 }
 
 /* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. Hooks that only count
@@ -193,23 +206,25 @@ static struct cost cost_of(const struct recorded *recorded, const uint64_t *bare
 	return cost;
 }
 
-static void conclude(const struct best *best, struct ap_hook_cost *ret)
+static void conclude_plain(const struct best *best, struct ap_hook_cost *ret)
 {
-	const struct cost always = cost_of(&best->always, best->bare);
-	const struct cost window = cost_of(&best->window, best->bare);
+	const struct cost cost = cost_of(&best->always, best->bare);
+	ret->pair = cost.added * 1000 / PAIRS;
+	ret->empty = smaller(above(best->empty[0], best->bare[0]), cost.added) * 1000 / PAIRS;
+	ret->inside = cost.inside_sum * 1000 / (PAIRS * BODIES);
+	ret->outside = cost.outside * 1000 / PAIRS;
+	ret->error = (cost.inside_most - cost.inside_least) * 500 / PAIRS;
+}
+
+static void conclude_gated(const struct best *best, struct ap_hook_cost *ret)
+{
+	const struct cost cost = cost_of(&best->window, best->bare);
 	uint64_t gated = 0;
 	for (size_t i = 0; i < BODIES; i++)
 		gated = larger(gated, above(best->gated[i], best->empty[i]));
-	*ret = (struct ap_hook_cost){
-		.pair = always.added * 1000 / PAIRS,
-		.empty = smaller(above(best->empty[0], best->bare[0]), always.added) * 1000 / PAIRS,
-		.gate = gated * 1000 / PAIRS,
-		.inside = always.inside_sum * 1000 / (PAIRS * BODIES),
-		.outside = always.outside * 1000 / PAIRS,
-		.window_inside = window.inside_sum * 1000 / (PAIRS * BODIES),
-		.window_outside = window.outside * 1000 / PAIRS,
-		.error = (always.inside_most - always.inside_least) * 500 / PAIRS,
-	};
+	ret->window_inside = cost.inside_sum * 1000 / (PAIRS * BODIES);
+	ret->window_outside = cost.outside * 1000 / PAIRS;
+	ret->gate = gated * 1000 / PAIRS;
 }
 
 static void close_gate(struct ap_gate *gates, uint64_t function)
@@ -222,24 +237,125 @@ static void close_gate(struct ap_gate *gates, uint64_t function)
 }
 
 /* A ring of its own, so that the calibration is no part of any profile. */
-void ap_hooks_calibrate(struct ap_hook_cost *ret)
+static struct ring ring;
+static struct ap_gate gates[AP_GATES];
+
+static struct ap_ctl own_ctl(void)
 {
-	static struct ring ring;
-	static struct ap_gate gates[AP_GATES];
-	struct ap_ctl ctl = {.thread = &ring.thread,
-			     .end = (uint64_t)(ring.slots + 2 * PAIRS),
-			     .bytes = sizeof ring.slots,
-			     .joined_n = UINT32_MAX,
-			     .gates = gates};
+	return (struct ap_ctl){.thread = &ring.thread,
+			       .end = (uint64_t)(ring.slots + 2 * PAIRS),
+			       .bytes = sizeof ring.slots,
+			       .joined_n = UINT32_MAX,
+			       .gates = gates};
+}
+
+/* What was measured, all together; of so many times. */
+static struct sums {
+	uint64_t pair, empty, inside, outside, error, plain_n;
+	uint64_t window_inside, window_outside, gate, gated_n;
+} sums;
+
+static void tell(uint64_t *mean, uint64_t *sum, uint64_t value, uint64_t n)
+{
+	*sum += value;
+	__atomic_store_n(mean, *sum / n, __ATOMIC_RELAXED);
+}
+
+static void tell_plain(const struct ap_hook_cost *cost)
+{
+	struct ap_hook_cost *mean = &ap_runtime.hook_cost;
+	const uint64_t n = ++sums.plain_n;
+	tell(&mean->pair, &sums.pair, cost->pair, n);
+	tell(&mean->empty, &sums.empty, cost->empty, n);
+	tell(&mean->inside, &sums.inside, cost->inside, n);
+	tell(&mean->outside, &sums.outside, cost->outside, n);
+	tell(&mean->error, &sums.error, cost->error, n);
+}
+
+static void tell_gated(const struct ap_hook_cost *cost)
+{
+	struct ap_hook_cost *mean = &ap_runtime.hook_cost;
+	const uint64_t n = ++sums.gated_n;
+	tell(&mean->window_inside, &sums.window_inside, cost->window_inside, n);
+	tell(&mean->window_outside, &sums.window_outside, cost->window_outside, n);
+	tell(&mean->gate, &sums.gate, cost->gate, n);
+}
+
+/* Threads that call already choose the way, too: then a round is as of the other way. */
+void ap_hooks_calibrate(void)
+{
+	struct ap_ctl ctl = own_ctl(), *before = ap_self;
+	struct ap_hook_cost cost;
+	struct best best;
+
 	for (size_t i = 0; i < BODIES; i++)
 		close_gate(gates, (uint64_t)bodies[i]);
-	struct ap_ctl *before = ap_self;
+	__builtin_memset(&best, 0xff, sizeof best);
+	ap_self = &ctl;
+	for (int round = 0; round < ROUNDS; round++) {
+		measure_plain(&best, &ctl, &ring);
+		ap_runtime.way = AP_WAY_GATED;
+		measure_gated(&best, &ctl, &ring);
+		ap_way_choose();
+		measure_without(&best);
+	}
+	ap_self = before;
+	conclude_plain(&best, &cost);
+	conclude_gated(&best, &cost);
+	tell_plain(&cost);
+	tell_gated(&cost);
+}
+
+static void measure_again(enum ap_way way)
+{
+	struct ap_ctl ctl = own_ctl(), *before = ap_self;
+	struct ap_hook_cost cost;
 	struct best best;
 
 	__builtin_memset(&best, 0xff, sizeof best);
 	ap_self = &ctl;
-	for (int round = 0; round < ROUNDS; round++)
-		measure(&best, &ctl, &ring);
+	for (int round = 0; round < ROUNDS_AGAIN; round++) {
+		if (way == AP_WAY_PLAIN)
+			measure_plain(&best, &ctl, &ring);
+		else
+			measure_gated(&best, &ctl, &ring);
+		measure_without(&best);
+	}
 	ap_self = before;
-	conclude(&best, ret);
+	if (ap_runtime.way != way || ap_patch_asleep())
+		return; /* another thread has changed it meanwhile */
+	if (way == AP_WAY_PLAIN) {
+		conclude_plain(&best, &cost);
+		tell_plain(&cost);
+	} else {
+		conclude_gated(&best, &cost);
+		tell_gated(&cost);
+	}
+}
+
+/* A child may have been forked while another thread of its parent was in there. */
+void ap_hooks_calibrate_again(struct ap_control *c)
+{
+	static uint32_t owner;
+	uint32_t before = __atomic_load_n(&owner, __ATOMIC_RELAXED);
+	const enum ap_way way = ap_runtime.way;
+	if ((way != AP_WAY_PLAIN && way != AP_WAY_GATED) || ap_patch_asleep() || before == c->pid ||
+	    !__atomic_compare_exchange_n(&owner, &before, c->pid, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return;
+	measure_again(way);
+	ap_hooks_write(c->header);
+	__atomic_store_n(&owner, 0, __ATOMIC_RELEASE);
+}
+
+void ap_hooks_write(struct ap_spool_header *h)
+{
+	const struct ap_hook_cost *cost = &ap_runtime.hook_cost;
+	h->hook_inside_x1000 = cost->inside;
+	h->hook_outside_x1000 = cost->outside;
+	h->window_inside_x1000 = cost->window_inside;
+	h->window_outside_x1000 = cost->window_outside;
+	h->hook_error_x1000 = cost->error;
+	h->hook_gate_x1000 = cost->gate;
+	h->hook_empty_x1000 = cost->empty;
 }

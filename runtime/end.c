@@ -23,7 +23,8 @@ uint64_t ap_hook_ticks_x1000(const struct ap_spool_header *h)
 	const uint64_t events = __atomic_load_n(&h->fold_events, __ATOMIC_RELAXED);
 	const uint64_t fold_ns = __atomic_load_n(&h->fold_ns, __ATOMIC_RELAXED);
 	const uint64_t fold_cost = events ? ap_ticks_of_ns(fold_ns) * 2000 / events : 0;
-	return hooks->pair - hooks->empty + fold_cost;
+	return __atomic_load_n(&hooks->pair, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&hooks->empty, __ATOMIC_RELAXED) + fold_cost;
 }
 
 /** ap_usage_update() - CPU time, peak memory and a clock pair into the spool: about 3 us, so now and then. */

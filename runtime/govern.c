@@ -134,7 +134,8 @@ static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64
 	w->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - governor->span_cpu_ns;
 	w->events = ctl->thread->folded - governor->span_events;
 	w->pair_x1000 = ns_of_ticks_x1000(ap_hook_ticks_x1000(c->header));
-	w->gate_x1000 = ns_of_ticks_x1000(ap_runtime.hook_cost.gate);
+	w->gate_x1000 =
+		ns_of_ticks_x1000(__atomic_load_n(&ap_runtime.hook_cost.gate, __ATOMIC_RELAXED));
 	w->recorded_ns = w->events / 2 * w->pair_x1000 / 1000;
 	w->counted_ns = counted * w->gate_x1000 / 1000;
 }

@@ -256,6 +256,16 @@ static void store_with_gap(struct ap_ctl *ctl, const struct slow *s)
 		    now & AP_EVENT_TIME_MASK);
 }
 
+/* What hooks cost is measured again after so many events: 10 us of 40 ms. Not by a vfork child, who may die in the middle. */
+#define AGAIN_LOG2 20u
+#define AGAIN_GATED_LOG2 15u
+
+static bool is_time_to_measure(const struct ap_ctl *ctl, uint64_t folded_before)
+{
+	const unsigned log2 = ctl->gates_all ? AGAIN_GATED_LOG2 : AGAIN_LOG2;
+	return (folded_before ^ ctl->thread->folded) >> log2 && ctl->slow_tid == ctl->tid;
+}
+
 /* Runs with signals blocked, on the shard's stack where there is one. */
 static void slow_body(void *argument)
 {
@@ -265,6 +275,7 @@ static void slow_body(void *argument)
 		return;
 	want_attendant(s->c);
 	const bool open = ctl->end ? ctl->thread->cursor < ctl->end : reopen(s->c, ctl);
+	const uint64_t folded = ctl->thread->folded;
 	if (!open)
 		ap_gate_before_fold(s->c, ctl);
 	if (!open && !make_room(s->c, ctl, s->shard)) {
@@ -275,6 +286,8 @@ static void slow_body(void *argument)
 		return; /* frozen */
 	if (s->shard && ap_thread_settled(s->c, ctl->thread))
 		ap_gate_after_fold(s->c, s->shard, ctl);
+	if (s->shard && is_time_to_measure(ctl, folded))
+		ap_hooks_calibrate_again(s->c);
 	store_with_gap(ctl, s);
 	read_clocks(
 		s->c,

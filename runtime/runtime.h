@@ -143,7 +143,7 @@ struct ap_settings {
 	uint64_t start_delay_ns; /* or after this time; 0: at once */
 };
 
-/** Ticks of one enter+exit without its share of the fold, times 1000. */
+/** Ticks of one enter+exit without its share of the fold, times 1000: the mean of what was measured until now. */
 struct ap_hook_cost {
 	uint64_t pair;	/* of a function that does nothing */
 	uint64_t empty; /* the same of hooks that do nothing */
@@ -518,8 +518,12 @@ void ap_switch_on(void);
 void ap_start_hide_parent(void);
 
 /* instrument/calibrate.c */
-/** ap_hooks_calibrate() - measure what a call's hooks cost, here and now. Start only, signals blocked. */
-void ap_hooks_calibrate(struct ap_hook_cost *ret);
+/** ap_hooks_calibrate() - measure what a call's hooks cost, here and now: ap_runtime.hook_cost. Start only, signals blocked.
+ * ap_hooks_calibrate_again() - once more; the mean of all goes into @c's spool. Slow path; for where another thread is at it.
+ * ap_hooks_write() - into the spool. */
+void ap_hooks_calibrate(void);
+void ap_hooks_calibrate_again(struct ap_control *c);
+void ap_hooks_write(struct ap_spool_header *h);
 
 /* end.c */
 /** ap_end() - the process announces its end: fold, freeze, have the report made, wait for it.

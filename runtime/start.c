@@ -173,13 +173,7 @@ static void write_identity(struct ap_control *c)
 	h->ticks_per_s = ap_runtime.ticks_per_s;
 	ap_clock_pair(&h->clock_first);
 	h->clock_last = h->clock_first;
-	h->hook_inside_x1000 = ap_runtime.hook_cost.inside;
-	h->hook_outside_x1000 = ap_runtime.hook_cost.outside;
-	h->window_inside_x1000 = ap_runtime.hook_cost.window_inside;
-	h->window_outside_x1000 = ap_runtime.hook_cost.window_outside;
-	h->hook_error_x1000 = ap_runtime.hook_cost.error;
-	h->hook_gate_x1000 = ap_runtime.hook_cost.gate;
-	h->hook_empty_x1000 = ap_runtime.hook_cost.empty;
+	ap_hooks_write(h);
 	h->deadline_ns = ap_runtime.settings.deadline_ns;
 	h->report_wanted = ap_runtime.settings.report;
 	h->hist_log2 = 5;
@@ -307,7 +301,7 @@ static void start_body(void *argument)
 		find_exe();
 		ap_clock_choose(&first);
 		ap_way_choose();
-		ap_hooks_calibrate(&ap_runtime.hook_cost);
+		ap_hooks_calibrate();
 	}
 	const bool hooks_were_out = forked && ap_patch_child(); /* so no handler saw the fork */
 	ap_start_hide_parent(); /* after a fork that ran no handlers */
