@@ -57,12 +57,22 @@ static AP_COLD void record_otherwise(struct call call)
 
 #define LOOKS 2u
 
+/* At ap_gate_place(), by a shift and a mask. */
+static inline __attribute__((always_inline)) struct ap_gate *gate_at(struct ap_gate *gates,
+								     const void *function,
+								     uint32_t k)
+{
+	_Static_assert(sizeof(struct ap_gate) == 32, "16 bytes of code for each");
+	const uint64_t at = ((uint64_t)function << 1) + k * sizeof(struct ap_gate);
+	return (struct ap_gate *)((char *)gates + (at & (AP_GATES - 1) * sizeof(struct ap_gate)));
+}
+
 /* The gate of a function all of whose calls are hidden, where it is one of the first that are looked at, as most are. */
 static inline __attribute__((always_inline)) struct ap_gate *closed_gate(struct ap_gate *gates,
 									 const void *function)
 {
 	for (uint32_t k = 0; k < LOOKS; k++) {
-		struct ap_gate *gate = &gates[ap_gate_place((uint64_t)function, k)];
+		struct ap_gate *gate = gate_at(gates, function, k);
 		if (gate->function == (uint64_t)function)
 			return gate;
 	}
