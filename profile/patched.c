@@ -160,16 +160,21 @@ static double part_of(const struct ap_reader *r, const struct table *t)
 {
 	const struct ap_spool_header *h = &r->hdr;
 	const struct ap_gates *gates = &t->gates;
-	const uint64_t asleep = t->asleep ? ap_less(r->end_ticks, h->asleep_since) : 0;
+	const bool is_read = (int64_t)(h->usage.cpu_at_ticks - h->asleep_since) >= 0;
+	const uint64_t asleep = t->asleep ? ap_less(h->usage.cpu_ns, h->asleep_since_cpu_ns) : 0;
 	double calls = (double)gates->now_others;
 
 	for (size_t i = 0; i < AP_PATCHED_MOST; i++) {
 		calls += (double)t->sleepers.all[i].now_calls;
 	}
-	const double hooks = 2 * calls * (double)(h->hook_gate_x1000 + h->hook_empty_x1000) / 1000;
+	const double hooks = 2 * calls * (double)(h->hook_gate_x1000 + h->hook_empty_x1000) / 1000 *
+			     (double)r->ns_per_tick;
 	const double most =
-		(double)ap_sleep_most(gates->now_others, gates->awake_ticks,
-				      gates->asleep_ticks + asleep, (uint64_t)fmin(hooks, 0x1p62));
+		(double)ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns + asleep,
+				      (uint64_t)fmin(hooks, 0x1p62));
+	if (t->asleep && !is_read) {
+		return 1; /* nobody has seen what CPU time it took since then */
+	}
 	return gates->now_others && t->sleep_others > most ? most / t->sleep_others : 1;
 }
 

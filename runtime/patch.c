@@ -110,6 +110,11 @@ static void give_up(struct ap_control *c, const char *why)
 	give_up_silently(c, why);
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* A test says it by itself. */
 static uint64_t awake_ticks(void)
 {
@@ -152,6 +157,12 @@ static bool write_awake(struct ap_control *c)
 	return written != AP_PATCH_UNWRITTEN;
 }
 
+static void begin_phase(uint64_t now)
+{
+	patch.since = now;
+	patch.since_cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static void set_sleep(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
@@ -159,11 +170,12 @@ static void set_sleep(struct ap_control *c)
 	const uint64_t many = awake_ticks() * RATIO * LATE, least = ap_ticks_of_ns(LATE_NS);
 	const uint64_t late = many > least ? many : least;
 	set_due(now + sleep);
+	begin_phase(now);
+	h->asleep_since_cpu_ns = patch.since_cpu_ns;
 	h->asleep_late_cpu_ns =
-		ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) +
+		patch.since_cpu_ns +
 		(uint64_t)((unsigned __int128)late * 1000000000u / ap_runtime.ticks_per_s);
 	h->asleep_late = now + sleep + late;
-	patch.since = now;
 }
 
 /* Functions that would have woken them were not called for long, and the process was not idle: it did something else. While
@@ -186,7 +198,7 @@ static void fall_asleep(struct ap_control *c)
 	ap_patch_count_from_here(c, &patch, chosen_n);
 	__atomic_store_n(&ap_runtime.patched_n, patch.chosen_n, __ATOMIC_RELEASE);
 	if (patch.chosen_n == 0) {
-		patch.since = now;
+		begin_phase(now);
 		set_due(now + sleep_ticks());
 		return;
 	}
@@ -213,7 +225,7 @@ static void wake_up(struct ap_control *c, const struct ap_gates *gates)
 {
 	const uint64_t cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	const bool late = is_late(c->header), awake = write_awake(c);
-	const uint64_t now = ap_ticks();
+	const uint64_t now = ap_ticks(), written_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!awake) {
 		set_due(now + sleep_ticks());
 		return;
@@ -226,11 +238,12 @@ static void wake_up(struct ap_control *c, const struct ap_gates *gates)
 	c->header->asleep_ticks += now - c->header->asleep_since;
 	__atomic_store_n(&c->header->asleep_since, 0, __ATOMIC_RELEASE);
 	set_asleep(false);
-	patch.since = now;
+	begin_phase(now);
 	patch.woken_for = gates;
 	for (uint32_t i = 0; gates && i < AP_GATES; i++)
 		patch.before[i] = ap_gate_calls(&gates->gate[i]);
-	patch.turn_ticks = ap_ticks_of_ns(ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
+	const uint64_t counted_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	patch.turn_ticks = ap_ticks_of_ns(larger(written_ns - cpu_ns, counted_ns - written_ns));
 	set_due(patch.over ? 0 : now + awake_ticks());
 }
 
@@ -337,7 +350,7 @@ static void begin(struct ap_control *c, const struct ap_gates *gates)
 	__atomic_store_n(&c->header->patch_state, AP_PATCH_LISTED, __ATOMIC_RELEASE);
 	const uint64_t now = ap_ticks();
 	patch.random = now | 1;
-	patch.since = now;
+	begin_phase(now);
 	patch.had_filter = has_filter();
 	patch.woken_for = gates;
 	set_due(now);

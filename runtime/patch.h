@@ -15,9 +15,12 @@ struct ap_patch {
 	uint32_t phase;	  /* with hooks: the how many-th */
 	uint32_t forking; /* calls of fork that are under way */
 	uint64_t random;
-	uint64_t asked_ticks;		  /* when a list was asked for */
-	uint64_t turn_ticks;		  /* of CPU time, that the last one took, with counting */
-	uint64_t since;			  /* when this phase began */
+	uint64_t asked_ticks; /* when a list was asked for */
+	uint64_t
+		turn_ticks; /* of CPU time, that the last one took: writing, or counting where that takes longer */
+	uint64_t since,
+		since_cpu_ns; /* when this phase began, and at what CPU time of the process */
+	uint64_t phase_ns;    /* CPU time of the one that is over */
 	const struct ap_gates *woken_for; /* NULL: for whoever; what they had counted then: */
 	uint64_t before[AP_GATES];
 	uint64_t calls[AP_PATCHED_MOST]; /* of one table, at one moment */

@@ -5,6 +5,7 @@
  * are: they execute the one or the other, however many bytes are stored at a time. Written through /proc/self/mem, so no page ever is writable and executable,
  * and made known to all processors by membarrier(). */
 #include <fcntl.h>
+#include <sys/uio.h>
 
 #include "runtime/patch.h"
 #include "runtime/sys.h"
@@ -128,36 +129,104 @@ bool ap_patch_code_fits(long memory, const struct ap_patch *patch,
 	return true;
 }
 
-/* Some code as it was a moment ago, and as far as it is to be written: one call of the kernel for all sites that are near each
- * other. What lies between them is written as it was. */
+/* Some code as it was a moment ago: sites that are near each other, with what lies between them, which is written as it was. It is
+ * less than a page, so nothing but code. */
+#define RUNS 512u
+#define CODE_BYTES 65536u
 #define NEAR 4096u
-struct writer {
-	long memory;
+struct run {
 	uint64_t from;
-	uint32_t bytes, changed;
-	bool failed, foreign;
+	uint32_t bytes;
+	uint32_t at;	       /* in the copy */
+	uint32_t changed, end; /* from where to where */
+	bool unread;
 };
-static uint8_t code[NEAR];
 
-static void flush(struct writer *w)
+/* Signals are blocked, and who is in here holds the lock. */
+static struct batch {
+	long memory;
+	uint32_t runs;
+	bool failed, foreign;
+	struct run run[RUNS];
+	struct iovec there[RUNS];
+	uint8_t code[CODE_BYTES];
+} batch;
+
+/* The next site is the @site-th of the function at @place in order. */
+struct cursor {
+	uint32_t place, site;
+};
+
+static const struct ap_patch_site *site_at(const struct ap_patch *patch, struct cursor *cursor)
 {
-	if (w->changed)
-		w->failed |= ap_sys4(SYS_pwrite64, w->memory, code, w->changed, w->from) !=
-			     (long)w->changed;
-	w->changed = 0;
+	for (; cursor->place < patch->chosen_n; cursor->place++, cursor->site = 0) {
+		const struct ap_patch_function *function =
+			ap_patch_listed(patch, patch->by_place[cursor->place]);
+		if (cursor->site < function->sites)
+			return &ap_patch_sites(patch, function)[cursor->site];
+	}
+	return NULL;
 }
 
-/* What is behind may not be there. */
-static bool go_to(struct writer *w, uint64_t address, uint32_t length)
+static bool is_in(const struct run *run, const struct ap_patch_site *site)
 {
-	if (address - w->from < w->bytes && w->bytes - (address - w->from) >= length)
+	return site->address >= run->from && site->address + site->length <= run->from + run->bytes;
+}
+
+static uint32_t used(const struct batch *b)
+{
+	return b->runs ? b->run[b->runs - 1].at + b->run[b->runs - 1].bytes : 0;
+}
+
+/* Return: is there room for it? */
+static bool add_site(struct batch *b, const struct ap_patch_site *site)
+{
+	struct run *last = b->runs ? &b->run[b->runs - 1] : NULL;
+	if (last && site->address >= last->from &&
+	    site->address - last->from < last->bytes + NEAR) {
+		const uint64_t bytes = site->address + site->length - last->from;
+		if (last->at + bytes > CODE_BYTES)
+			return false;
+		last->bytes = bytes > last->bytes ? (uint32_t)bytes : last->bytes;
 		return true;
-	flush(w);
-	const long n = ap_sys4(SYS_pread64, w->memory, code, NEAR, address);
-	w->from = address;
-	w->bytes = n > 0 ? (uint32_t)n : 0;
-	w->failed |= n < (long)length;
-	return n >= (long)length;
+	}
+	const uint32_t at = used(b);
+	if (b->runs == RUNS || at + site->length > CODE_BYTES)
+		return false;
+	b->run[b->runs++] = (struct run){.from = site->address, .bytes = site->length, .at = at};
+	return true;
+}
+
+static struct cursor gather(struct batch *b, const struct ap_patch *patch, struct cursor from)
+{
+	const struct ap_patch_site *site;
+	b->runs = 0;
+	while ((site = site_at(patch, &from)) && add_site(b, site))
+		from.site++;
+	return from;
+}
+
+/* All at once: a call of the kernel for each takes longer than all else that a turn does. */
+static bool read_together(struct batch *b)
+{
+	const struct iovec here = {b->code, used(b)};
+	for (uint32_t r = 0; r < b->runs; r++)
+		b->there[r] = (struct iovec){(void *)b->run[r].from, b->run[r].bytes};
+	return ap_sys6(SYS_process_vm_readv, ap_sys0(SYS_getpid), &here, 1, b->there, b->runs, 0) ==
+	       (long)here.iov_len;
+}
+
+/* Where that is forbidden, or something cannot be read by whoever is not the kernel. */
+static void read_runs(struct batch *b)
+{
+	if (read_together(b))
+		return;
+	for (uint32_t r = 0; r < b->runs; r++) {
+		const struct run *run = &b->run[r];
+		if (!read_at(b->memory, run->from, &b->code[run->at], run->bytes)) {
+			b->failed = b->run[r].unread = true;
+		}
+	}
 }
 
 /* Is all of it but the first byte as it was listed? */
@@ -169,35 +238,66 @@ static bool goes_on_as_listed(const struct ap_patch_site *site, const uint8_t *a
 	return true;
 }
 
-static void write_site(struct writer *w, const struct ap_patch_site *site, bool asleep)
+/* What cannot be read is left alone. */
+static void change(struct batch *b, struct run *run, const struct ap_patch_site *site, bool asleep)
 {
 	const uint8_t hook = site->bytes[0], none = ap_patch_first_byte(site->bytes, site->length);
-	if (!go_to(w, site->address, site->length))
+	if (run->unread)
 		return;
-	const uint32_t at = (uint32_t)(site->address - w->from);
-	if ((code[at] != hook && code[at] != none) || !goes_on_as_listed(site, &code[at])) {
-		w->foreign = true;
-	} else if (code[at] != (asleep ? none : hook)) {
-		code[at] = asleep ? none : hook;
-		w->changed = at < w->changed ? w->changed : at + 1;
+	const uint32_t at = (uint32_t)(site->address - run->from);
+	uint8_t *const there = &b->code[run->at + at];
+	if ((*there != hook && *there != none) || !goes_on_as_listed(site, there)) {
+		b->foreign = true;
+	} else if (*there != (asleep ? none : hook)) {
+		*there = asleep ? none : hook;
+		run->changed = run->end && run->changed < at ? run->changed : at;
+		run->end = run->end > at ? run->end : at + 1;
+	}
+}
+
+static void write_runs(struct batch *b)
+{
+	for (uint32_t r = 0; r < b->runs; r++) {
+		const struct run *run = &b->run[r];
+		const uint32_t bytes = run->end - run->changed;
+		if (bytes)
+			b->failed |=
+				ap_sys4(SYS_pwrite64, b->memory, &b->code[run->at + run->changed],
+					bytes, run->from + run->changed) != (long)bytes;
+	}
+}
+
+/* Sites come in the order in which they were gathered. */
+static void change_all(struct batch *b, const struct ap_patch *patch, struct cursor from,
+		       struct cursor to, bool asleep)
+{
+	uint32_t r = 0;
+	const struct ap_patch_site *site;
+	while ((site = site_at(patch, &from)) && (from.place != to.place || from.site != to.site)) {
+		while (r + 1 < b->runs && !is_in(&b->run[r], site))
+			r++;
+		change(b, &b->run[r], site, asleep);
+		from.site++;
 	}
 }
 
 /* What cannot be written stays as it was; all are tried. */
 enum ap_patch_written ap_patch_code_write(const struct ap_patch *patch, bool asleep)
 {
-	struct writer w = {.memory = ap_patch_code_open()};
-	if (w.memory < 0)
+	struct batch *b = &batch;
+	struct cursor from = {0, 0};
+	b->memory = ap_patch_code_open();
+	if (b->memory < 0)
 		return AP_PATCH_UNWRITTEN;
-	for (uint32_t i = 0; i < patch->chosen_n; i++) {
-		const struct ap_patch_function *function =
-			ap_patch_listed(patch, patch->by_place[i]);
-		const struct ap_patch_site *sites = ap_patch_sites(patch, function);
-		for (uint32_t k = 0; k < function->sites; k++)
-			write_site(&w, &sites[k], asleep);
+	b->failed = b->foreign = false;
+	while (site_at(patch, &from)) {
+		const struct cursor to = gather(b, patch, from);
+		read_runs(b);
+		change_all(b, patch, from, to, asleep);
+		write_runs(b);
+		from = to;
 	}
-	flush(&w);
-	ap_sys1(SYS_close, w.memory);
-	w.failed |= ap_sys3(SYS_membarrier, SYNC_CORE, 0, 0) != 0;
-	return w.failed ? AP_PATCH_UNWRITTEN : w.foreign ? AP_PATCH_FOREIGN : AP_PATCH_WRITTEN;
+	ap_sys1(SYS_close, b->memory);
+	b->failed |= ap_sys3(SYS_membarrier, SYNC_CORE, 0, 0) != 0;
+	return b->failed ? AP_PATCH_UNWRITTEN : b->foreign ? AP_PATCH_FOREIGN : AP_PATCH_WRITTEN;
 }

@@ -3,6 +3,8 @@
  * between: as many calls as in the phases with hooks before and after, in proportion to the calls of others (a ratio estimator:
  * Cochran, Sampling Techniques, chapter 6). Thread by thread, so by table: others in one may come when it is time, and
  * in another when it has worked. */
+#include <time.h>
+
 #include "runtime/patch.h"
 #include "spool/pause.h"
 
@@ -156,17 +158,27 @@ static bool others_work(const struct ap_control *c, const struct ap_gates *gates
 	return false;
 }
 
+static uint64_t ns_of(uint64_t ticks)
+{
+	return times(ticks, 1000000000u, ap_runtime.ticks_per_s);
+}
+
+static uint64_t gate_and_empty(void)
+{
+	return __atomic_load_n(&ap_runtime.hook_cost.gate, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&ap_runtime.hook_cost.empty, __ATOMIC_RELAXED);
+}
+
 static uint64_t most_of_sleep(const struct ap_control *c, const struct ap_patch *patch,
 			      const struct ap_gates *gates, const struct ap_sleepers *sleepers)
 {
 	if (others_work(c, gates))
 		return UINT64_MAX;
-	const struct ap_hook_cost *hooks = &ap_runtime.hook_cost;
 	uint64_t calls = gates->now_others;
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		calls += sleepers->all[i].now_calls;
-	return ap_sleep_most(gates->now_others, gates->awake_ticks, gates->asleep_ticks,
-			     times(calls, 2 * (hooks->gate + hooks->empty), 1000));
+	return ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns,
+			     ns_of(times(calls, 2 * gate_and_empty(), 1000)));
 }
 
 static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
@@ -182,7 +194,7 @@ static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
 	gates->now_others = gates->sleep_others = 0;
 	gates->now_squares[0] = gates->now_squares[1] = 0;
 	gates->now_phases = 0;
-	gates->awake_ticks = gates->asleep_ticks = 0;
+	gates->awake_ns = gates->asleep_ns = 0;
 }
 
 /* Return: calls in the phase that is over. One that joined in it counts from now on. */
@@ -210,11 +222,10 @@ static void count_gates(const struct ap_gates *gates, struct ap_sleepers *sleepe
 static void add_phase(const struct ap_control *c, const struct ap_patch *patch,
 		      struct ap_gates *gates)
 {
-	const uint64_t now = ap_ticks();
 	if (patch->asleep)
-		gates->asleep_ticks += now - patch->since;
-	else if (!ap_pause_between(c->header, patch->since, now))
-		gates->awake_ticks += now - patch->since;
+		gates->asleep_ns += patch->phase_ns;
+	else if (!ap_pause_between(c->header, patch->since, ap_ticks()))
+		gates->awake_ns += patch->phase_ns;
 }
 
 static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap_gates *gates)
@@ -253,6 +264,7 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 
 void ap_patch_count_phase(struct ap_control *c, struct ap_patch *patch)
 {
+	patch->phase_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
 	for (struct ap_gates *g = first_table(c); g; g = next_table(c, g))
 		end_in_table(c, patch, g);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
@@ -341,7 +353,7 @@ static void begin_batch(struct ap_gates *gates)
 	gates->now_others = gates->sleep_others = 0;
 	gates->now_squares[0] = gates->now_squares[1] = 0;
 	gates->now_phases = 0;
-	gates->awake_ticks = gates->asleep_ticks = 0;
+	gates->awake_ns = gates->asleep_ns = 0;
 }
 
 /* Threads that have demoted the new ones by themselves will notice nothing. */

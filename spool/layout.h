@@ -331,6 +331,7 @@ struct ap_spool_header {
 	uint64_t asleep_since; /* ticks: since then they are patched out; 0: they are not, now */
 	/* If that goes on until then, though the process has had that much CPU time: nothing is known of what it did. */
 	uint64_t asleep_late, asleep_late_cpu_ns;
+	uint64_t asleep_since_cpu_ns; /* the process's CPU time at asleep_since */
 	/* hook_inside_x1000 and hook_outside_x1000 in windows, where hooks have more to look at. */
 	uint64_t window_inside_x1000, window_outside_x1000;
 };
@@ -664,15 +665,15 @@ struct ap_gates {
 	uint64_t now_squares[2]; /* over the phases of this batch, which are so many: */
 	uint32_t now_phases;
 	ap_ref sleepers; /* struct ap_sleepers; 0: none */
-	uint64_t awake_ticks,
-		asleep_ticks; /* how long these phases, and the sleeps between them, were */
+	uint64_t awake_ns,
+		asleep_ns; /* CPU time of the process in these phases, and in the sleeps between them */
 	uint64_t reserved_more[5];
 	struct ap_gate gate[AP_GATES];
 };
 
 /** ap_sleep_most() - the most that the calls of others in sleeps may be said to be, if they were so many, @others, in phases with hooks.
  * They come in bursts, and phases may have met none: then there are more of them for each moment of sleep than hooks can have slowed
- * the program by. @hooks: ticks that hooks took of the phases. */
+ * the program by. @awake, @asleep: CPU time, ns; @hooks: what hooks took of the first. */
 static inline uint64_t ap_sleep_most(uint64_t others, uint64_t awake, uint64_t asleep,
 				     uint64_t hooks)
 {

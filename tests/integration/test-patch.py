@@ -46,6 +46,15 @@ def paced():
             assert report.quality["missed_calls"] == sum(f["missed_calls"] for f in report.functions)
 
 
+@ap.case("a function of which one call lasts and the others are short")
+def deep():
+    for compiler in ap.COMPILERS:
+        report = run("deep", compiler=compiler).report().assert_sane()
+        for name, truth in (("hot", N), ("leaf", N), ("again", N // 10 + 1)):
+            near(report, name, truth)
+        assert report.one("again")["total_ns"] > 0.8 * report.one("main")["total_ns"], report.functions
+
+
 @ap.case("where nothing else is called, it is known that there were more calls, and no number is made up")
 def alone():
     report = run("alone").report().assert_sane()

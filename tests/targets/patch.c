@@ -4,6 +4,7 @@
  * usage: patch MODE N [LIBRARY...]
  *
  *   paced      hot() and leaf() N times each, beat() every hundredth time; and their sum
+ *   deep       paced() in a function of its own, again(), which calls itself for every tenth round
  *   alone      the same without beat(): nothing else is called
  *   fades      paced(), then alone() for as long
  *   returns    the same, then a little of paced() once more
@@ -63,6 +64,18 @@ static UNTRACED unsigned long paced(unsigned long n, unsigned long x)
 {
 	for (unsigned long i = 0; i < n; i++) {
 		x = hot(x);
+		if (i % EVERY == 0)
+			beat(x);
+	}
+	return x;
+}
+
+static APART unsigned long again(unsigned long n, unsigned long x)
+{
+	for (unsigned long i = 0; i < n; i++) {
+		x = hot(x);
+		if (i % 10 == 0)
+			x = again(0, x);
 		if (i % EVERY == 0)
 			beat(x);
 	}
@@ -285,6 +298,8 @@ static UNTRACED unsigned long run(const char *mode, unsigned long n, char **rest
 {
 	if (strcmp(mode, "paced") == 0)
 		return paced(n, 1);
+	if (strcmp(mode, "deep") == 0)
+		return again(n, 1);
 	if (strcmp(mode, "alone") == 0)
 		return alone(n, 1);
 	if (strcmp(mode, "fades") == 0)

@@ -183,13 +183,13 @@ END_TEST
 START_TEST(more_others_than_there_was_time_for_are_in_no_phase)
 {
 	eight_phases();
-	first->awake_ticks = first->asleep_ticks = 1000;
+	first->awake_ns = first->asleep_ns = 1000;
 	first->sleep_others = 600; /* of 240, and a quarter more */
 	expect(4000 + 3000, 1509, AP_CALLS_ESTIMATED);
-	first->asleep_ticks = 2000;
+	first->asleep_ns = 2000;
 	expect(4000 + 6000, 235, AP_CALLS_ESTIMATED); /* 200 by the model, 122 of the sample */
 	b->hdr->hook_gate_x1000 = 40;
-	first->asleep_ticks = 1000; /* of them 211 for 2,640 calls */
+	first->asleep_ns = 1000; /* of them 211 for 2,640 calls */
 	expect(4000 + 3800, 1909, AP_CALLS_ESTIMATED);
 }
 END_TEST
@@ -199,7 +199,7 @@ START_TEST(the_phase_that_goes_on_has_no_time_to_compare_with)
 	eight_phases();
 	gate(first, B, 240);
 	gate(first, A, 1000 + 2400);
-	first->awake_ticks = first->asleep_ticks = 1000;
+	first->awake_ns = first->asleep_ns = 1000;
 	first->sleep_others = 600;
 	expect(4000 + 3000, 1508,
 	       AP_CALLS_ESTIMATED); /* 1,500, 140 by the model, 61 of the sample */
@@ -209,7 +209,7 @@ END_TEST
 START_TEST(one_phase_limits_the_sleep_as_well)
 {
 	phase_of(300);
-	first->awake_ticks = first->asleep_ticks = 1000;
+	first->awake_ns = first->asleep_ns = 1000;
 	first->sleep_others = 100;		     /* of 30, and a quarter more */
 	expect(4000 + 370, 205, AP_CALLS_ESTIMATED); /* 185, and 87 by the model */
 	first->now_others = 0;
@@ -220,10 +220,11 @@ END_TEST
 START_TEST(a_sleep_does_not_begin_after_the_end)
 {
 	eight_phases();
-	first->awake_ticks = first->asleep_ticks = 1000;
+	first->awake_ns = first->asleep_ns = 1000;
 	first->sleep_others = 600;
 	b->hdr->end_ticks = T0;
-	b->hdr->asleep_since = T0 + 10;
+	b->hdr->asleep_since = b->hdr->usage.cpu_at_ticks = T0 + 10;
+	b->hdr->asleep_since_cpu_ns = 10; /* and 0 when it was read */
 	b->hdr->asleep_late = UINT64_MAX / 4;
 	expect(4000 + 3000, 1509, AP_CALLS_ESTIMATED);
 }
