@@ -290,8 +290,10 @@ void ap_gates_unload(struct ap_control *c)
 		for (uint32_t i = 0; i < AP_GATES; i++) {
 			uint64_t *function = &gates->gate[i].function;
 			const uint64_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
-			if (now && !(now & AP_GATE_OPEN) && !ap_module_stays(AP_GATE_ADDRESS(now)))
-				__atomic_fetch_or(function, AP_GATE_OPEN, __ATOMIC_RELAXED);
+			if (!now || now & AP_GATE_OPEN || ap_module_stays(AP_GATE_ADDRESS(now)))
+				continue;
+			__atomic_fetch_or(&gates->gate[i].kept, AP_GATE_UNLOADED, __ATOMIC_RELAXED);
+			__atomic_fetch_or(function, AP_GATE_OPEN, __ATOMIC_RELEASE);
 		}
 		ref = gates->next;
 	}
@@ -334,7 +336,7 @@ struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread)
 		struct ap_gate *gate = &gates->gate[i];
 		if (gate->function)
 			gate->function |= AP_GATE_OPEN;
-		gate->kept &= ~AP_GATE_PATCHED;
+		gate->kept &= ~(AP_GATE_PATCHED | AP_GATE_UNLOADED);
 	}
 	thread->gates = ref;
 	return gates;

@@ -313,6 +313,9 @@ void ap_modules_after_unload(struct ap_control *c)
 		end_entering(c);
 	if (!last)
 		return;
+	uint64_t none = 0;
+	__atomic_compare_exchange_n(&c->first_unload, &none, last, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
 	const uint32_t at = __atomic_fetch_add(&c->unloads_n, 1, __ATOMIC_SEQ_CST) % AP_UNLOADS;
 	__atomic_store_n(&c->unloads[at], last, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&c->cache_epoch, 1, __ATOMIC_RELEASE);

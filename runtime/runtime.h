@@ -94,6 +94,8 @@ struct ap_control {
 	uint32_t threads_most;
 	/* try-lock of the free lists: who finds it taken takes fresh memory */
 	uint32_t registry_lock;
+	uint64_t
+		first_unload; /* ticks; gates of code that may be unloaded were closed until then; 0: none */
 	uint32_t cache_epoch; /* counted up when modules went away */
 	ap_ref free_chunks[AP_FREE_LISTS];
 	ap_ref free_frames[AP_FREE_LISTS];

@@ -608,8 +608,9 @@ struct ap_gate {
 #define AP_GATE_MOVES                                                                              \
 	(1u                                                                                        \
 	 << 31) /* its exits come with another stack pointer than its enters: by a jump, or after alloca */
-#define AP_GATE_PATCHED (1u << 30) /* its hooks go and come back */
-#define AP_GATE_SINKS (1u << 29)   /* some exits come with a lower one: after alloca */
+#define AP_GATE_PATCHED (1u << 30)  /* its hooks go and come back */
+#define AP_GATE_SINKS (1u << 29)    /* some exits come with a lower one: after alloca */
+#define AP_GATE_UNLOADED (1u << 28) /* it was closed until code was unloaded for the first time */
 #define AP_GATE_ADDRESS(function) ((function) & ~(AP_GATE_OPEN | AP_GATE_KEEPS))
 #define AP_GATES 4096u
 #define AP_GATES_NEAR 8u
