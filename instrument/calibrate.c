@@ -132,29 +132,25 @@ struct best {
 	uint64_t gated[BODIES], empty[BODIES], bare[BODIES];
 };
 
-/* What both have room for. */
-struct ring {
+/* A ring and gates of its own, so that the calibration is no part of any profile. */
+static struct ring {
 	struct ap_thread thread;
 	struct ap_event slots[2 * PAIRS];
-};
+} ring;
+static struct ap_gate gates[AP_GATES];
 
-static void measure_recorded(struct recorded *best, struct ring *ring)
+/* Also of hooks that count: when somebody changes the way meanwhile they record, and have room for it. */
+static uint64_t time_in_ring(body_fn body)
 {
-	for (size_t i = BODIES; i-- > 0;) {
-		ring->thread.cursor = (uint64_t)ring->slots;
-		best->hooked[i] = smaller(best->hooked[i], time_hooked(bodies[i]));
-	}
-	best->inside =
-		smaller(best->inside, ticks_inside(ring->slots)); /* of no_work(), the last */
+	ring.thread.cursor = (uint64_t)ring.slots;
+	return time_hooked(body);
 }
 
-/* When somebody changes the way meanwhile, they are recorded: for that there is room. */
-static void measure_counted(struct best *best, struct ring *ring)
+static void measure_recorded(struct recorded *best)
 {
-	for (size_t i = 0; i < BODIES; i++) {
-		ring->thread.cursor = (uint64_t)ring->slots;
-		best->gated[i] = smaller(best->gated[i], time_hooked(bodies[i]));
-	}
+	for (size_t i = BODIES; i-- > 0;)
+		best->hooked[i] = smaller(best->hooked[i], time_in_ring(bodies[i]));
+	best->inside = smaller(best->inside, ticks_inside(ring.slots)); /* of no_work(), the last */
 }
 
 static void measure_without(struct best *best)
@@ -165,25 +161,16 @@ static void measure_without(struct best *best)
 	}
 }
 
-/* As hooks go when nothing is demoted. */
-static void measure_plain(struct best *best, struct ap_ctl *ctl, struct ring *ring)
+static void measure_gated(struct best *best, struct ap_ctl *ctl)
 {
-	struct ap_gate *gates = ctl->gates;
-	ctl->gates = NULL;
-	measure_recorded(&best->always, ring);
-	ctl->gates = gates;
-}
-
-static void measure_gated(struct best *best, struct ap_ctl *ctl, struct ring *ring)
-{
-	struct ap_gate *gates = ctl->gates;
-	ctl->gates = NULL;
 	ctl->window = 1;
 	ctl->skip = INT32_MAX;
-	measure_recorded(&best->window, ring);
+	measure_recorded(&best->window);
 	ctl->window = 0;
 	ctl->gates = gates;
-	measure_counted(best, ring);
+	for (size_t i = 0; i < BODIES; i++)
+		best->gated[i] = smaller(best->gated[i], time_in_ring(bodies[i]));
+	ctl->gates = NULL;
 }
 
 /* What hooks add to a call of no_work() is told by its stamps; of the others only the sum is known. Hooks that only count
@@ -227,26 +214,19 @@ static void conclude_gated(const struct best *best, struct ap_hook_cost *ret)
 	ret->gate = gated * 1000 / PAIRS;
 }
 
-static void close_gate(struct ap_gate *gates, uint64_t function)
+static void close_gate(uint64_t function)
 {
-	struct ap_gate *gate = &gates[ap_gate_place(function, 0)];
-	while (gate->function)
-		gate++;
+	struct ap_gate *gate = ap_gate_free(gates, function);
 	gate->function = function;
 	gate->left = INT32_MIN;
 }
-
-/* A ring of its own, so that the calibration is no part of any profile. */
-static struct ring ring;
-static struct ap_gate gates[AP_GATES];
 
 static struct ap_ctl own_ctl(void)
 {
 	return (struct ap_ctl){.thread = &ring.thread,
 			       .end = (uint64_t)(ring.slots + 2 * PAIRS),
 			       .bytes = sizeof ring.slots,
-			       .joined_n = UINT32_MAX,
-			       .gates = gates};
+			       .joined_n = UINT32_MAX};
 }
 
 /* What was measured, all together; of so many times. */
@@ -289,13 +269,13 @@ void ap_hooks_calibrate(void)
 	struct best best;
 
 	for (size_t i = 0; i < BODIES; i++)
-		close_gate(gates, (uint64_t)bodies[i]);
+		close_gate((uint64_t)bodies[i]);
 	__builtin_memset(&best, 0xff, sizeof best);
 	ap_self = &ctl;
 	for (int round = 0; round < ROUNDS; round++) {
-		measure_plain(&best, &ctl, &ring);
+		measure_recorded(&best.always);
 		ap_runtime.way = AP_WAY_GATED;
-		measure_gated(&best, &ctl, &ring);
+		measure_gated(&best, &ctl);
 		ap_way_choose();
 		measure_without(&best);
 	}
@@ -316,9 +296,9 @@ static void measure_again(enum ap_way way)
 	ap_self = &ctl;
 	for (int round = 0; round < ROUNDS_AGAIN; round++) {
 		if (way == AP_WAY_PLAIN)
-			measure_plain(&best, &ctl, &ring);
+			measure_recorded(&best.always);
 		else
-			measure_gated(&best, &ctl, &ring);
+			measure_gated(&best, &ctl);
 		measure_without(&best);
 	}
 	ap_self = before;

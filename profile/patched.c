@@ -164,6 +164,9 @@ static double part_of(const struct ap_reader *r, const struct table *t)
 	const uint64_t asleep = t->asleep ? ap_less(h->usage.cpu_ns, h->asleep_since_cpu_ns) : 0;
 	double calls = (double)gates->now_others;
 
+	if (t->asleep && !is_read) {
+		return 1; /* nobody has seen what CPU time it took since then */
+	}
 	for (size_t i = 0; i < AP_PATCHED_MOST; i++) {
 		calls += (double)t->sleepers.all[i].now_calls;
 	}
@@ -172,9 +175,6 @@ static double part_of(const struct ap_reader *r, const struct table *t)
 	const double most =
 		(double)ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns + asleep,
 				      (uint64_t)fmin(hooks, 0x1p62));
-	if (t->asleep && !is_read) {
-		return 1; /* nobody has seen what CPU time it took since then */
-	}
 	return gates->now_others && t->sleep_others > most ? most / t->sleep_others : 1;
 }
 

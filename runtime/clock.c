@@ -108,3 +108,8 @@ uint64_t ap_ticks_of_ns(uint64_t ns)
 {
 	return (uint64_t)((unsigned __int128)ns * ap_runtime.ticks_per_s / 1000000000u);
 }
+
+uint64_t ap_ns_of_ticks(uint64_t ticks)
+{
+	return (uint64_t)((unsigned __int128)ticks * 1000000000u / ap_runtime.ticks_per_s);
+}

@@ -29,12 +29,13 @@ static bool is_call_of(const struct ap_frame *frame, uint64_t word)
 static bool is_demoted(const struct ap_batch *b, const struct ap_event *event)
 {
 	const struct ap_gate *gate = ap_gate_of(b->gates, ap_event_address(event->word));
-	if (!gate)
-		return false;
-	struct ap_gate then = *gate; /* events may be older than what opened it */
-	if (AP_UNLIKELY(then.kept & AP_GATE_UNLOADED) && b->last < b->c->first_unload)
+	struct ap_gate then;
+	if (gate && AP_UNLIKELY(gate->kept & AP_GATE_UNLOADED) && b->last < b->c->first_unload) {
+		then = *gate; /* the event is older than what opened it */
 		then.function &= ~AP_GATE_OPEN;
-	return ap_gate_hides(&then, ap_event_stack(event->word, event->time));
+		gate = &then;
+	}
+	return gate && ap_gate_hides(gate, ap_event_stack(event->word, event->time));
 }
 
 /* How many calls one of a window stands for, where distributions are concerned. */

@@ -48,7 +48,7 @@ void ap_gates_draw(struct ap_ctl *ctl)
 {
 	for (uint32_t i = 0; i < AP_GATES; i++) {
 		struct ap_gate *gate = &ctl->gates_all->gate[i];
-		if (gate->function && !(gate->function & AP_GATE_OPEN))
+		if (ap_gate_is_closed(gate))
 			draw(ctl->gates_all, ctl->governor, gate, 0);
 	}
 }
@@ -224,21 +224,11 @@ static void look_at_open(const struct ap_control *c, const struct ap_thread *thr
 	}
 }
 
-static struct ap_gate *free_gate(struct ap_gates *gates, uint64_t address)
-{
-	for (uint32_t k = 0; k < AP_GATES_NEAR; k++) {
-		struct ap_gate *gate = &gates->gate[ap_gate_place(address, k)];
-		if (!gate->function)
-			return gate;
-	}
-	return NULL;
-}
-
 struct ap_gate *ap_gate_make(struct ap_control *c, struct ap_ctl *ctl, uint64_t address)
 {
 	const uint32_t there = ap_gate_find(ctl->gates_all->gate, address);
 	struct ap_gate *gate = there < AP_GATES ? &ctl->gates_all->gate[there]
-						: free_gate(ctl->gates_all, address);
+						: ap_gate_free(ctl->gates_all->gate, address);
 	if (gate && !gate->function) {
 		gate->id = ap_function_id(c, address, ap_ticks());
 		gate->function = address | AP_GATE_OPEN;
@@ -284,18 +274,15 @@ void ap_gate_open(struct ap_ctl *ctl, struct ap_gate *gate)
 void ap_gates_unload(struct ap_control *c)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
-	while (ref) {
-		struct ap_gates *gates = ap_at(c, ref);
+	for (struct ap_gates *gates = ap_gates_first(c); gates; gates = ap_gates_next(c, gates)) {
 		for (uint32_t i = 0; i < AP_GATES; i++) {
-			uint64_t *function = &gates->gate[i].function;
-			const uint64_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
-			if (!now || now & AP_GATE_OPEN || ap_module_stays(AP_GATE_ADDRESS(now)))
+			struct ap_gate *gate = &gates->gate[i];
+			if (!ap_gate_is_closed(gate) ||
+			    ap_module_stays(AP_GATE_ADDRESS(gate->function)))
 				continue;
-			__atomic_fetch_or(&gates->gate[i].kept, AP_GATE_UNLOADED, __ATOMIC_RELAXED);
-			__atomic_fetch_or(function, AP_GATE_OPEN, __ATOMIC_RELEASE);
+			__atomic_fetch_or(&gate->kept, AP_GATE_UNLOADED, __ATOMIC_RELAXED);
+			__atomic_fetch_or(&gate->function, AP_GATE_OPEN, __ATOMIC_RELEASE);
 		}
-		ref = gates->next;
 	}
 }
 

@@ -33,15 +33,10 @@ struct span {
 	uint64_t pair_x1000, gate_x1000; /* of a recorded and of a counted call, ns */
 };
 
-static bool is_closed(const struct ap_gate *gate)
-{
-	return gate->function && !(gate->function & AP_GATE_OPEN);
-}
-
 /* Calls of those that are patched are told by what their gates count. */
 static bool may_open(const struct ap_gate *gate)
 {
-	return is_closed(gate) && !(gate->kept & AP_GATE_PATCHED);
+	return ap_gate_is_closed(gate) && !(gate->kept & AP_GATE_PATCHED);
 }
 
 static void begin_span(struct ap_ctl *ctl, uint64_t now)
@@ -56,7 +51,7 @@ static void begin_span(struct ap_ctl *ctl, uint64_t now)
 	governor->active = 0;
 	for (uint32_t i = 0; i < AP_GATES; i++) {
 		const struct ap_gate *gate = &ctl->gates_all->gate[i];
-		governor->active += is_closed(gate);
+		governor->active += ap_gate_is_closed(gate);
 		governor->counted[i] = ap_gate_calls(gate);
 		governor->refused[i] -= governor->refused[i] > 0;
 	}
@@ -117,11 +112,6 @@ static uint64_t calls_in_span(const struct ap_ctl *ctl, uint32_t i)
 	return ap_gate_calls(&ctl->gates_all->gate[i]) - ctl->governor->counted[i];
 }
 
-static uint64_t ns_of_ticks_x1000(uint64_t ticks_x1000)
-{
-	return (uint64_t)((unsigned __int128)ticks_x1000 * 1000000000u / ap_runtime.ticks_per_s);
-}
-
 static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64_t now,
 		    struct span *w)
 {
@@ -129,13 +119,12 @@ static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64
 	uint64_t counted = 0;
 	for (uint32_t i = 0; i < AP_GATES; i++)
 		counted += calls_in_span(ctl, i);
-	w->ns = (uint64_t)((unsigned __int128)(now - governor->span_ticks) * 1000000000u /
-			   ap_runtime.ticks_per_s);
+	w->ns = ap_ns_of_ticks(now - governor->span_ticks);
 	w->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - governor->span_cpu_ns;
 	w->events = ctl->thread->folded - governor->span_events;
-	w->pair_x1000 = ns_of_ticks_x1000(ap_hook_ticks_x1000(c->header));
+	w->pair_x1000 = ap_ns_of_ticks(ap_hook_ticks_x1000(c->header));
 	w->gate_x1000 =
-		ns_of_ticks_x1000(__atomic_load_n(&ap_runtime.hook_cost.gate, __ATOMIC_RELAXED));
+		ap_ns_of_ticks(__atomic_load_n(&ap_runtime.hook_cost.gate, __ATOMIC_RELAXED));
 	w->recorded_ns = w->events / 2 * w->pair_x1000 / 1000;
 	w->counted_ns = counted * w->gate_x1000 / 1000;
 }
@@ -218,7 +207,7 @@ static bool demote_all(struct ap_control *c, struct ap_shard *shard, struct ap_c
 		if (ap_event_kind(events[i].word) != AP_EVENT_ENTER)
 			continue;
 		struct ap_gate *gate = ap_gate_make(c, ctl, address);
-		if (!gate || is_closed(gate) || *refused_of(ctl, gate))
+		if (!gate || ap_gate_is_closed(gate) || *refused_of(ctl, gate))
 			continue;
 		if (takes_long(c, shard, gate->id))
 			*refused_of(ctl, gate) = AGAIN_SPANS;
@@ -319,7 +308,7 @@ static void open_all(struct ap_ctl *ctl)
 {
 	for (uint32_t i = 0; i < AP_GATES && ctl->governor->active; i++) {
 		struct ap_gate *gate = &ctl->gates_all->gate[i];
-		if (is_closed(gate))
+		if (ap_gate_is_closed(gate))
 			ap_gate_open(ctl, gate);
 	}
 }

@@ -36,6 +36,24 @@ struct ap_governor {
 	struct ap_hit hits[AP_HITS]; /* functions of events that were looked at in this span */
 };
 
+/** ap_gates_first(), ap_gates_next() - all tables, whoever has them, and those that nobody has. NULL: no other. */
+static inline struct ap_gates *ap_gates_first(const struct ap_control *c)
+{
+	const ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
+	return ref ? ap_at(c, ref) : NULL;
+}
+static inline struct ap_gates *ap_gates_next(const struct ap_control *c,
+					     const struct ap_gates *gates)
+{
+	return gates->next ? ap_at(c, gates->next) : NULL;
+}
+/** ap_gate_is_closed() - are calls of its function counted, but for those that are kept? */
+static inline bool ap_gate_is_closed(const struct ap_gate *gate)
+{
+	const uint64_t function = __atomic_load_n(&gate->function, __ATOMIC_RELAXED);
+	return function && !(function & AP_GATE_OPEN);
+}
+
 /** ap_random_exponential() - a random number of the exponential distribution. @state: not 0 */
 uint64_t ap_random_exponential(uint64_t *state, uint64_t mean);
 /** ap_gates_draw() - new random numbers of calls for all closed gates, as something has changed that they depend on. */

@@ -94,11 +94,17 @@ static void set_asleep(bool asleep)
 	__atomic_store_n(&patch.asleep, asleep, __ATOMIC_RELAXED);
 }
 
-/* Hooks are there by now, or cannot come back. Threads that have not joined need not any more. */
-static void give_up_silently(struct ap_control *c, const char *why)
+/* Threads that have not joined need not any more. */
+static void leave_off(void)
 {
 	patch.over = true;
 	__atomic_store_n(&ap_runtime.patched_n, 0, __ATOMIC_RELEASE);
+}
+
+/* Hooks are there by now, or cannot come back. */
+static void give_up_silently(struct ap_control *c, const char *why)
+{
+	leave_off();
 	set_due(0);
 	ap_space_note(c, why);
 	__atomic_store_n(&c->header->patch_state, AP_PATCH_FAILED, __ATOMIC_RELEASE);
@@ -119,8 +125,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static uint64_t awake_ticks(void)
 {
 	const uint64_t us = ap_runtime.settings.awake_us;
-	const uint64_t least = ap_ticks_of_ns(AWAKE_NS), worth = patch.turn_ticks * TURNS / RATIO;
-	return us ? ap_ticks_of_ns(us * 1000) : worth > least ? worth : least;
+	const uint64_t worth = patch.turn_ticks * TURNS / RATIO;
+	return us ? ap_ticks_of_ns(us * 1000) : larger(worth, ap_ticks_of_ns(AWAKE_NS));
 }
 
 /* Of a random length: a program with a period of its own is not to keep time with it. */
@@ -148,10 +154,11 @@ static void note_stuck(struct ap_control *c)
 static bool write_awake(struct ap_control *c)
 {
 	const enum ap_patch_written written = ap_patch_code_write(&patch, false);
-	if (written == AP_PATCH_FOREIGN)
+	if (written == AP_PATCH_FOREIGN) {
 		note_uncounted(c);
-	if (written == AP_PATCH_FOREIGN && !patch.over)
-		give_up(c, "patch: somebody else changes the code");
+		if (!patch.over)
+			give_up(c, "patch: somebody else changes the code");
+	}
 	if (written == AP_PATCH_UNWRITTEN)
 		note_stuck(c);
 	return written != AP_PATCH_UNWRITTEN;
@@ -167,14 +174,11 @@ static void set_sleep(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
 	const uint64_t sleep = sleep_ticks(), now = ap_ticks();
-	const uint64_t many = awake_ticks() * RATIO * LATE, least = ap_ticks_of_ns(LATE_NS);
-	const uint64_t late = many > least ? many : least;
+	const uint64_t late = larger(awake_ticks() * RATIO * LATE, ap_ticks_of_ns(LATE_NS));
 	set_due(now + sleep);
 	begin_phase(now);
 	h->asleep_since_cpu_ns = patch.since_cpu_ns;
-	h->asleep_late_cpu_ns =
-		patch.since_cpu_ns +
-		(uint64_t)((unsigned __int128)late * 1000000000u / ap_runtime.ticks_per_s);
+	h->asleep_late_cpu_ns = patch.since_cpu_ns + ap_ns_of_ticks(late);
 	h->asleep_late = now + sleep + late;
 }
 
@@ -401,11 +405,9 @@ void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl)
 	unlock();
 }
 
-/* Threads that have not joined need not any more. */
 static void stop(struct ap_control *c)
 {
-	patch.over = true;
-	__atomic_store_n(&ap_runtime.patched_n, 0, __ATOMIC_RELEASE);
+	leave_off();
 	if (patch.asleep)
 		wake_up(c, NULL);
 	if (!patch.asleep)
@@ -437,8 +439,8 @@ void ap_patch_end(struct ap_control *c)
 	if (is_over(c))
 		return;
 	uint64_t mask = wait_for_lock();
-	for (int i = 0; patch.forking && i < FORK_STEPS;
-	     i++) { /* the child would keep a descriptor */
+	/* A child that is being made would keep a descriptor. */
+	for (int i = 0; patch.forking && i < FORK_STEPS; i++) {
 		unlock_all(mask);
 		nap();
 		mask = wait_for_lock();

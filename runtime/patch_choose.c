@@ -11,14 +11,10 @@
 /* Does some thread keep a call of it that lasts (gate.c)? */
 static bool is_kept(const struct ap_control *c, uint64_t address)
 {
-	ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
-	while (ref) {
-		const struct ap_gates *gates = ap_at(c, ref);
-		const uint32_t i = ap_gate_find(gates->gate, address);
-		if (i < AP_GATES && gates->gate[i].function & AP_GATE_KEEPS &&
-		    !(gates->gate[i].function & AP_GATE_OPEN))
+	for (const struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g)) {
+		const struct ap_gate *gate = ap_gate_of(g, address);
+		if (gate && gate->function & AP_GATE_KEEPS && ap_gate_is_closed(gate))
 			return true;
-		ref = gates->next;
 	}
 	return false;
 }

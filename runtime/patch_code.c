@@ -107,16 +107,23 @@ static bool reaches_hook(long memory, const struct ap_patch_site *site)
 	return true;
 }
 
+/* Is all of it but the first byte as it was listed? */
+static bool goes_on_as_listed(const struct ap_patch_site *site, const uint8_t *at)
+{
+	for (uint32_t k = 1; k < site->length; k++)
+		if (at[k] != site->bytes[k])
+			return false;
+	return true;
+}
+
 static bool fits(long memory, const struct ap_patch_site *site)
 {
 	uint8_t bytes[sizeof site->bytes];
 	if (site->length > sizeof bytes || !ap_patch_first_byte(site->bytes, site->length) ||
 	    !read_at(memory, site->address, bytes, site->length))
 		return false;
-	for (uint32_t k = 0; k < site->length; k++)
-		if (bytes[k] != site->bytes[k])
-			return false;
-	return reaches_hook(memory, site);
+	return bytes[0] == site->bytes[0] && goes_on_as_listed(site, bytes) &&
+	       reaches_hook(memory, site);
 }
 
 bool ap_patch_code_fits(long memory, const struct ap_patch *patch,
@@ -222,20 +229,10 @@ static void read_runs(struct batch *b)
 	if (read_together(b))
 		return;
 	for (uint32_t r = 0; r < b->runs; r++) {
-		const struct run *run = &b->run[r];
-		if (!read_at(b->memory, run->from, &b->code[run->at], run->bytes)) {
-			b->failed = b->run[r].unread = true;
-		}
+		struct run *run = &b->run[r];
+		run->unread = !read_at(b->memory, run->from, &b->code[run->at], run->bytes);
+		b->failed |= run->unread;
 	}
-}
-
-/* Is all of it but the first byte as it was listed? */
-static bool goes_on_as_listed(const struct ap_patch_site *site, const uint8_t *at)
-{
-	for (uint32_t k = 1; k < site->length; k++)
-		if (at[k] != site->bytes[k])
-			return false;
-	return true;
 }
 
 /* What cannot be read is left alone. */

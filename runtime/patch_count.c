@@ -27,17 +27,6 @@ static struct ap_sleepers *sleepers_of(const struct ap_control *c, const struct 
 	return ref ? ap_at(c, ref) : NULL;
 }
 
-static struct ap_gates *first_table(const struct ap_control *c)
-{
-	const ap_ref ref = __atomic_load_n(&c->header->gates, __ATOMIC_ACQUIRE);
-	return ref ? ap_at(c, ref) : NULL;
-}
-
-static struct ap_gates *next_table(const struct ap_control *c, const struct ap_gates *gates)
-{
-	return gates->next ? ap_at(c, gates->next) : NULL;
-}
-
 /* Each gate is read once: the program goes on counting. */
 static uint64_t others_of(const struct ap_control *c, const struct ap_gates *gates)
 {
@@ -90,9 +79,7 @@ static void add_product(uint64_t sum[2], uint64_t a, uint64_t b)
 
 static void add(uint64_t sum[2], uint64_t a)
 {
-	const u128 s = ((u128)sum[1] << 64 | sum[0]) + a;
-	sum[0] = (uint64_t)s;
-	sum[1] = (uint64_t)(s >> 64);
+	add_product(sum, a, 1);
 }
 
 static u128 sum_of(const uint64_t sum[2])
@@ -152,15 +139,10 @@ static void tell(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t mo
 /* Where several threads work, each has the processor for some of the time only, which is not known here. */
 static bool others_work(const struct ap_control *c, const struct ap_gates *gates)
 {
-	for (const struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+	for (const struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
 		if (g != gates && (g->now_others || g->sleep_others))
 			return true;
 	return false;
-}
-
-static uint64_t ns_of(uint64_t ticks)
-{
-	return times(ticks, 1000000000u, ap_runtime.ticks_per_s);
 }
 
 static uint64_t gate_and_empty(void)
@@ -178,7 +160,15 @@ static uint64_t most_of_sleep(const struct ap_control *c, const struct ap_patch 
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		calls += sleepers->all[i].now_calls;
 	return ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns,
-			     ns_of(times(calls, 2 * gate_and_empty(), 1000)));
+			     ap_ns_of_ticks(times(calls, 2 * gate_and_empty(), 1000)));
+}
+
+static void begin_batch(struct ap_gates *gates)
+{
+	gates->now_others = gates->sleep_others = 0;
+	gates->now_squares[0] = gates->now_squares[1] = 0;
+	gates->now_phases = 0;
+	gates->awake_ns = gates->asleep_ns = 0;
 }
 
 static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
@@ -191,10 +181,7 @@ static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
 	for (uint32_t k = 0; k < AP_GATES; k++)
 		sleepers->gate[k].awake = sleepers->gate[k].asleep = 0;
 	gates->awake_others = gates->now_others;
-	gates->now_others = gates->sleep_others = 0;
-	gates->now_squares[0] = gates->now_squares[1] = 0;
-	gates->now_phases = 0;
-	gates->awake_ns = gates->asleep_ns = 0;
+	begin_batch(gates);
 }
 
 /* Return: calls in the phase that is over. One that joined in it counts from now on. */
@@ -218,16 +205,6 @@ static void count_gates(const struct ap_gates *gates, struct ap_sleepers *sleepe
 	}
 }
 
-/* What nobody counted of a pause is no part of a phase; of a sleep it may be, which only allows for more. */
-static void add_phase(const struct ap_control *c, const struct ap_patch *patch,
-		      struct ap_gates *gates)
-{
-	if (patch->asleep)
-		gates->asleep_ns += patch->phase_ns;
-	else if (!ap_pause_between(c->header, patch->since, ap_ticks()))
-		gates->awake_ns += patch->phase_ns;
-}
-
 static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap_gates *gates)
 {
 	struct ap_sleepers *sleepers = sleepers_of(c, gates);
@@ -235,7 +212,7 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 	const uint64_t in_phase = above(others, gates->others_seen);
 	gates->others_seen = others;
 	*(patch->asleep ? &gates->sleep_others : &gates->now_others) += in_phase;
-	add_phase(c, patch, gates);
+	*(patch->asleep ? &gates->asleep_ns : &gates->awake_ns) += patch->phase_ns;
 	if (!patch->asleep) {
 		add_product(gates->now_squares, in_phase, in_phase);
 		gates->now_phases++;
@@ -262,10 +239,17 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 			sleepers->all[i].state = AP_SLEEPER_COUNTS;
 }
 
+/* What nobody counted of a pause is no part of a phase with hooks; of a sleep it may be, which only allows for more. */
+static bool is_worth_its_time(const struct ap_control *c, const struct ap_patch *patch)
+{
+	return patch->asleep || !ap_pause_between(c->header, patch->since, ap_ticks());
+}
+
 void ap_patch_count_phase(struct ap_control *c, struct ap_patch *patch)
 {
-	patch->phase_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
-	for (struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+	const uint64_t cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
+	patch->phase_ns = is_worth_its_time(c, patch) ? cpu_ns : 0;
+	for (struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
 		end_in_table(c, patch, g);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		ap_patched_at(c, i)->sleeps += patch->asleep;
@@ -347,15 +331,6 @@ static void scale_others(const struct ap_patch *patch, struct ap_gates *gates,
 		scale(sleepers->all[i].products, gates->now_others, before);
 }
 
-/* Of no phase that is over it is known what calls were whose. */
-static void begin_batch(struct ap_gates *gates)
-{
-	gates->now_others = gates->sleep_others = 0;
-	gates->now_squares[0] = gates->now_squares[1] = 0;
-	gates->now_phases = 0;
-	gates->awake_ns = gates->asleep_ns = 0;
-}
-
 /* Threads that have demoted the new ones by themselves will notice nothing. */
 static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 			   struct ap_gates *gates, uint32_t from)
@@ -367,7 +342,7 @@ static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 	gates->others_seen = others_of(c, gates);
 	if (!sleepers)
 		return;
-	if (first)
+	if (first) /* of no phase that is over it is known what calls were whose */
 		begin_batch(gates);
 	const uint64_t before = gates->now_others;
 	for (uint32_t i = from; i < patch->chosen_n; i++)
@@ -384,6 +359,6 @@ void ap_patch_count_from_here(struct ap_control *c, struct ap_patch *patch, uint
 {
 	if (from == patch->chosen_n)
 		return;
-	for (struct ap_gates *g = first_table(c); g; g = next_table(c, g))
+	for (struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
 		begin_in_table(c, patch, g, from);
 }

@@ -335,11 +335,11 @@ bool ap_task_runs(uint32_t tid)
 {
 	char path[32], pages[64];
 	struct ap_line line = {path, sizeof path, 0};
+	if (ap_sys2(SYS_tkill, tid, 0) == -ESRCH)
+		return false;
 	ap_line_str(&line, "/proc/");
 	ap_line_u64(&line, tid);
 	ap_line_str(&line, "/statm");
-	if (ap_sys2(SYS_tkill, tid, 0) == -ESRCH)
-		return false;
 	/* One that has ended and was not waited for has no memory. Where that cannot be read nobody knows. */
 	return ap_read_file(path, pages, sizeof pages) <= 0 || pages[0] != '0';
 }

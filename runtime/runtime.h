@@ -236,6 +236,7 @@ void ap_clock_rate(const struct ap_clock_pair *first);
 uint64_t ap_clock_ns(int clock); /* CLOCK_*: by the vDSO where it can */
 void ap_clock_pair(struct ap_clock_pair *pair);
 uint64_t ap_ticks_of_ns(uint64_t ns);
+uint64_t ap_ns_of_ticks(uint64_t ticks);
 
 /* vdso.c */
 /** ap_vdso_find() - a function that the kernel maps into every process. Return: NULL where it does not. */
@@ -341,6 +342,16 @@ static inline const struct ap_gate *ap_gate_of(const struct ap_gates *gates, uin
 {
 	const uint32_t i = gates ? ap_gate_find(gates->gate, address) : AP_GATES;
 	return i < AP_GATES ? &gates->gate[i] : NULL;
+}
+/** ap_gate_free() - the place of a new gate for the function at @address. Return: NULL: no room. */
+static inline struct ap_gate *ap_gate_free(struct ap_gate *gates, uint64_t address)
+{
+	for (uint32_t k = 0; k < AP_GATES_NEAR; k++) {
+		struct ap_gate *gate = &gates[ap_gate_place(address, k)];
+		if (!gate->function)
+			return gate;
+	}
+	return NULL;
 }
 /** ap_gates_join() - close the calling thread's gates of functions that are patched. It is in no window; signal-safe. */
 void ap_gates_join(struct ap_control *c, struct ap_ctl *ctl) AP_COLD;
