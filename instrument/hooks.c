@@ -127,22 +127,21 @@ static AP_COLD void enter_after_window(void *function, void *site, uint64_t stac
 		record_enter(function, site, stack_pointer);
 }
 
-/* Hooks that are patched go and come back when it is time, whoever else comes by. */
-static AP_COLD void enter_when_due(void *function, void *site, uint64_t stack_pointer)
+/* Hooks that are patched go and come back, whoever comes by. */
+static AP_COLD void enter_and_look(void *function, void *site, uint64_t stack_pointer)
 {
-	ap_patch_turn(ap_runtime.control, ap_self);
+	ap_gate_pass(ap_self);
 	record_enter(function, site, stack_pointer);
 }
 
 static inline __attribute__((always_inline)) void enter_seen(void *function, void *site,
 							     uint64_t stack_pointer)
 {
-	const struct call call = {function, site, stack_pointer, AP_EVENT_ENTER};
-	const uint64_t time = ap_arch_event_time(stack_pointer);
-	if (ap_patch_due(time) && !ap_self->window)
-		enter_when_due(function, site, stack_pointer);
+	struct ap_ctl *ctl = ap_self;
+	if (AP_UNLIKELY(ap_runtime.patch_due) && !ctl->window && --ctl->look_later < 0)
+		enter_and_look(function, site, stack_pointer);
 	else
-		record_at(call, time);
+		record_enter(function, site, stack_pointer);
 }
 
 /* Functions are patched whose gates are still open here: they are closed first, for else calls would be lost. */

@@ -39,7 +39,6 @@ struct table {
 	double now_others, sleep_others;
 	double others; /* in the phase that is not over, if that is one with hooks */
 	double phases; /* of this batch, with that */
-	double part; /* of others' calls in sleeps, that these phases can tell of (ap_sleep_most()) */
 	bool asleep;
 };
 
@@ -89,13 +88,14 @@ static double error_of_batch(const struct table *t, const struct ap_sleeper *s, 
 	const double unexplained = squares - 2 * ratio * products + ratio * ratio * others2;
 	const double by = sleep * (sleep + t->now_others) / (t->now_others * t->now_others);
 
-	return fmax(unexplained, 0) * by * n / (n - 1) + (missed + 1) * sleep / t->now_others;
+	return fmax(unexplained, 0) * by * n / fmax(n - 3, 1) +
+	       (missed + 1) * sleep / t->now_others;
 }
 
-/* A few phases may be of one part of the program, and those that can only tell of a part of the sleep are. */
+/* A few phases may be of one part of the program. */
 static double error_of_few(const struct table *t, double missed)
 {
-	const double n = t->part < 1 ? 2 : fmax(t->phases, 2);
+	const double n = fmax(t->phases, 2);
 
 	return n < AP_PATCH_BATCH ? missed / n : 0;
 }
@@ -111,7 +111,7 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 	const double sleep = sleep_of(t, s);
 
 	if (counts && t->phases >= 2 && t->now_others > 0) {
-		const double missed = now_calls / t->now_others * sleep * t->part;
+		const double missed = now_calls / t->now_others * sleep;
 		const double few = error_of_few(t, missed);
 		to->missed += missed;
 		to->error +=
@@ -119,11 +119,10 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 		return true;
 	}
 	const double ratio = others > 0 ? ((double)s->awake_calls + now_calls) / others : 0;
-	const double missed = ratio * sleep * t->part;
+	const double missed = ratio * sleep;
 	const double relative = told > 0 ? fmin(sqrt(error2) / told, 1) : 1;
-	const double few = t->part < 1 ? error_of_few(t, missed) : 0;
 	to->missed += missed;
-	to->error += hypot(hypot(sqrt(error2), relative * missed), few);
+	to->error += hypot(sqrt(error2), relative * missed);
 	return others > 0;
 }
 
@@ -155,29 +154,6 @@ static void take_sleeper(const struct table *t, const struct ap_sleeper *s, stru
 	}
 }
 
-/* By the phases that are over: how long the one that goes on has been, is not known. Those without others tell nothing. */
-static double part_of(const struct ap_reader *r, const struct table *t)
-{
-	const struct ap_spool_header *h = &r->hdr;
-	const struct ap_gates *gates = &t->gates;
-	const bool is_read = (int64_t)(h->usage.cpu_at_ticks - h->asleep_since) >= 0;
-	const uint64_t asleep = t->asleep ? ap_less(h->usage.cpu_ns, h->asleep_since_cpu_ns) : 0;
-	double calls = (double)gates->now_others;
-
-	if (t->asleep && !is_read) {
-		return 1; /* nobody has seen what CPU time it took since then */
-	}
-	for (size_t i = 0; i < AP_PATCHED_MOST; i++) {
-		calls += (double)t->sleepers.all[i].now_calls;
-	}
-	const double hooks = 2 * calls * (double)(h->hook_gate_x1000 + h->hook_empty_x1000) / 1000 *
-			     (double)r->ns_per_tick;
-	const double most =
-		(double)ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns + asleep,
-				      (uint64_t)fmin(hooks, 0x1p62));
-	return gates->now_others && t->sleep_others > most ? most / t->sleep_others : 1;
-}
-
 static bool read_table(struct ap_reader *r, ap_ref ref, const struct sleep *all, uint32_t n,
 		       struct table *t)
 {
@@ -196,8 +172,6 @@ static bool read_table(struct ap_reader *r, ap_ref ref, const struct sleep *all,
 	t->sleep_others = (double)gates->sleep_others + (t->asleep ? others : 0);
 	t->others = t->asleep ? 0 : others;
 	t->phases = gates->now_phases + (t->others > 0);
-	/* Of several threads each has the processor for some of the time only. */
-	t->part = ref == r->hdr.gates && gates->next == 0 ? part_of(r, t) : 1;
 	return true;
 }
 

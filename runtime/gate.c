@@ -11,7 +11,6 @@
 #include "runtime/govern.h"
 
 #define LASTING_NS 100000ull
-#define LOOK_CALLS 64u
 #define AP_GATES_BYTES (sizeof(struct ap_gates) + sizeof(struct ap_governor))
 
 /* Where hooks are patched, those that are not look more often, as they tell the time for all. Nobody knows beforehand which these
@@ -32,7 +31,7 @@ static void draw(const struct ap_gates *gates, struct ap_governor *governor, str
 		 uint32_t less)
 {
 	const uint64_t random = looks_often(gate)
-					? ap_random_exponential(&governor->random, LOOK_CALLS)
+					? ap_random_exponential(&governor->random, AP_LOOK_CALLS)
 					: calls_to_window(gates, governor);
 	const uint32_t n = (uint32_t)random + 1;
 	uint64_t before = __atomic_load_n(&gate->counts, __ATOMIC_RELAXED), after;
@@ -46,26 +45,34 @@ static void draw(const struct ap_gates *gates, struct ap_governor *governor, str
 
 void ap_gates_draw(struct ap_ctl *ctl)
 {
-	for (uint32_t i = 0; i < AP_GATES; i++) {
-		struct ap_gate *gate = &ctl->gates_all->gate[i];
+	for (uint32_t u = 0; u < ap_gates_used(ctl->gates_all); u++) {
+		struct ap_gate *gate = ap_gate_used(ctl->gates_all, u);
 		if (ap_gate_is_closed(gate))
 			draw(ctl->gates_all, ctl->governor, gate, 0);
 	}
 }
 
-/* A window would see nothing of functions whose hooks are patched out. When they go is said by calls of others, as it is when they
- * come back: a phase that began with a call of another one and ended with one of theirs would have too many of theirs. */
+/* A window would see nothing of functions whose hooks are patched out. */
 static bool begins_window(struct ap_ctl *ctl, const struct ap_gates *gates,
 			  struct ap_governor *governor, const struct ap_gate *gate, uint64_t now)
 {
-	if (ap_patch_is_due(now)) {
-		if (!(gate->kept & AP_GATE_PATCHED))
-			ap_patch_turn(ap_runtime.control, ctl);
+	if (!(gate->kept & AP_GATE_PATCHED) && ap_patch_pace_counts(now)) {
+		ap_patch_turn(ap_runtime.control, ctl);
 		return false;
 	}
 	if (ctl->window || ap_patch_asleep())
 		return false;
-	return !looks_often(gate) || calls_to_window(gates, governor) < LOOK_CALLS;
+	return !looks_often(gate) || calls_to_window(gates, governor) < AP_LOOK_CALLS;
+}
+
+void ap_gate_pass(struct ap_ctl *ctl)
+{
+	struct ap_governor *const governor = ctl->governor;
+	ctl->look_later = governor
+				  ? (int32_t)ap_random_exponential(&governor->random, AP_LOOK_CALLS)
+				  : (int32_t)AP_LOOK_CALLS;
+	if (ap_patch_pace_counts(ap_ticks()))
+		ap_patch_turn(ap_runtime.control, ctl);
 }
 
 /* Windows are dealt to groups in turn, so that what differs between these is what differs between windows. Where hooks are patched
@@ -224,6 +231,14 @@ static void look_at_open(const struct ap_control *c, const struct ap_thread *thr
 	}
 }
 
+/* By its thread alone; whoever makes a turn reads the list. */
+static void add_used(struct ap_gates *gates, const struct ap_gate *gate)
+{
+	const uint32_t n = gates->used_n;
+	gates->used[n] = (uint16_t)(gate - gates->gate);
+	__atomic_store_n(&gates->used_n, n + 1, __ATOMIC_RELEASE);
+}
+
 struct ap_gate *ap_gate_make(struct ap_control *c, struct ap_ctl *ctl, uint64_t address)
 {
 	const uint32_t there = ap_gate_find(ctl->gates_all->gate, address);
@@ -232,6 +247,7 @@ struct ap_gate *ap_gate_make(struct ap_control *c, struct ap_ctl *ctl, uint64_t 
 	if (gate && !gate->function) {
 		gate->id = ap_function_id(c, address, ap_ticks());
 		gate->function = address | AP_GATE_OPEN;
+		add_used(ctl->gates_all, gate);
 	}
 	return gate;
 }
@@ -275,8 +291,8 @@ void ap_gates_unload(struct ap_control *c)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (struct ap_gates *gates = ap_gates_first(c); gates; gates = ap_gates_next(c, gates)) {
-		for (uint32_t i = 0; i < AP_GATES; i++) {
-			struct ap_gate *gate = &gates->gate[i];
+		for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+			struct ap_gate *gate = ap_gate_used(gates, u);
 			if (!ap_gate_is_closed(gate) ||
 			    ap_module_stays(AP_GATE_ADDRESS(gate->function)))
 				continue;
@@ -319,10 +335,9 @@ struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread)
 		return NULL;
 	struct ap_gates *gates = ap_at(c, ref);
 	gates->weight_log2 = AP_WEIGHT_FIRST;
-	for (uint32_t i = 0; i < AP_GATES; i++) {
-		struct ap_gate *gate = &gates->gate[i];
-		if (gate->function)
-			gate->function |= AP_GATE_OPEN;
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+		struct ap_gate *gate = ap_gate_used(gates, u);
+		gate->function |= AP_GATE_OPEN;
 		gate->kept &= ~(AP_GATE_PATCHED | AP_GATE_UNLOADED);
 	}
 	thread->gates = ref;

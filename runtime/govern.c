@@ -49,7 +49,8 @@ static void begin_span(struct ap_ctl *ctl, uint64_t now)
 	for (uint32_t i = 0; i < AP_HITS; i++)
 		governor->hits[i] = (struct ap_hit){0, 0};
 	governor->active = 0;
-	for (uint32_t i = 0; i < AP_GATES; i++) {
+	for (uint32_t u = 0; u < ap_gates_used(ctl->gates_all); u++) {
+		const uint32_t i = ctl->gates_all->used[u];
 		const struct ap_gate *gate = &ctl->gates_all->gate[i];
 		governor->active += ap_gate_is_closed(gate);
 		governor->counted[i] = ap_gate_calls(gate);
@@ -117,8 +118,8 @@ static void measure(const struct ap_control *c, const struct ap_ctl *ctl, uint64
 {
 	const struct ap_governor *governor = ctl->governor;
 	uint64_t counted = 0;
-	for (uint32_t i = 0; i < AP_GATES; i++)
-		counted += calls_in_span(ctl, i);
+	for (uint32_t u = 0; u < ap_gates_used(ctl->gates_all); u++)
+		counted += calls_in_span(ctl, ctl->gates_all->used[u]);
 	w->ns = ap_ns_of_ticks(now - governor->span_ticks);
 	w->cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - governor->span_cpu_ns;
 	w->events = ctl->thread->folded - governor->span_events;
@@ -183,8 +184,9 @@ static struct ap_hit *most_hit(struct ap_governor *governor)
 static void review(struct ap_control *c, struct ap_shard *shard, struct ap_ctl *ctl)
 {
 	struct ap_governor *governor = ctl->governor;
-	for (uint32_t k = 0; k < AP_GATES && governor->active; k++) {
-		const uint32_t i = governor->reviewed++ % AP_GATES;
+	const uint32_t n = ap_gates_used(ctl->gates_all);
+	for (uint32_t k = 0; k < n && governor->active; k++) {
+		const uint32_t i = ctl->gates_all->used[governor->reviewed++ % n];
 		struct ap_gate *gate = &ctl->gates_all->gate[i];
 		if (!may_open(gate))
 			continue;
@@ -257,7 +259,8 @@ static void promote(struct ap_ctl *ctl, const struct span *w)
 	for (;;) {
 		struct ap_gate *best = NULL;
 		uint64_t least = UINT64_MAX;
-		for (uint32_t i = 0; i < AP_GATES; i++) {
+		for (uint32_t u = 0; u < ap_gates_used(ctl->gates_all); u++) {
+			const uint32_t i = ctl->gates_all->used[u];
 			struct ap_gate *gate = &ctl->gates_all->gate[i];
 			if (!may_open(gate) || calls_in_span(ctl, i) >= least)
 				continue;
@@ -306,8 +309,8 @@ static void notice_unloads(const struct ap_control *c, struct ap_ctl *ctl)
 
 static void open_all(struct ap_ctl *ctl)
 {
-	for (uint32_t i = 0; i < AP_GATES && ctl->governor->active; i++) {
-		struct ap_gate *gate = &ctl->gates_all->gate[i];
+	for (uint32_t u = 0; u < ap_gates_used(ctl->gates_all) && ctl->governor->active; u++) {
+		struct ap_gate *gate = ap_gate_used(ctl->gates_all, u);
 		if (ap_gate_is_closed(gate))
 			ap_gate_open(ctl, gate);
 	}

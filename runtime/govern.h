@@ -47,6 +47,15 @@ static inline struct ap_gates *ap_gates_next(const struct ap_control *c,
 {
 	return gates->next ? ap_at(c, gates->next) : NULL;
 }
+/** ap_gates_used() - so many gates are some function's. ap_gate_used() - the @u-th of them. */
+static inline uint32_t ap_gates_used(const struct ap_gates *gates)
+{
+	return __atomic_load_n(&gates->used_n, __ATOMIC_ACQUIRE);
+}
+static inline struct ap_gate *ap_gate_used(struct ap_gates *gates, uint32_t u)
+{
+	return &gates->gate[gates->used[u]];
+}
 /** ap_gate_is_closed() - are calls of its function counted, but for those that are kept? */
 static inline bool ap_gate_is_closed(const struct ap_gate *gate)
 {

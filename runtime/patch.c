@@ -5,8 +5,8 @@
  * expected ends it, with a note.
  *
  * While all of them are awake, gates count as ever (gate.c); how much is not counted in sleep, the reader estimates from that.
- * Every thread closes its gates of functions that are patched before it records much else, so no call is lost. Who
- * comes by when a phase is over begins the next one; a program none of whose other hooks is called sleeps on. */
+ * Every thread closes its gates of functions that are patched before it records much else, so no call is lost. Calls
+ * of other functions say when a phase is over (patch_pace.c); a program none of whose other hooks is called sleeps on. */
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -15,74 +15,14 @@
 #include "spool/names.h"
 #include "spool/pause.h"
 
-#define AWAKE_NS 500000ull
-#define RATIO 16u /* asleep to awake */
-#define TURNS 64u /* a sleep is so many times as long as a turn takes, or more */
-/* When it goes on for so many times as long as it was to be, and for so long, nothing that was called in it tells of it. */
-#define LATE 16u
-#define LATE_NS 100000000ull
-#define ABANDONED_NS 1000000000ull
+#define LATE_NS                                                                                    \
+	100000000ull /* that nothing was called in a sleep which would tell of it, and four times what is usual */
 #define LIST_NS 60000000000ull /* longer than any list takes */
 #define STACK_BYTES 16384u
-#define YIELDS 100
-#define STEP_NS 50000
 #define FORK_STEPS 20000 /* a second */
 
 static struct ap_patch patch;
-static uint32_t lock; /* thread that holds it */
-static uint64_t locked_ticks;
 static char stack[STACK_BYTES] __attribute__((aligned(16))); /* of who holds it */
-
-/* A vfork child that died in here is not waited for. */
-static bool is_abandoned(uint32_t owner)
-{
-	return ap_ticks() - __atomic_load_n(&locked_ticks, __ATOMIC_RELAXED) >
-		       ap_ticks_of_ns(ABANDONED_NS) &&
-	       !ap_task_runs(owner);
-}
-
-/* Signals are blocked: no handler finds the lock held by its own thread. */
-static bool try_lock(void)
-{
-	uint32_t before = __atomic_load_n(&lock, __ATOMIC_RELAXED);
-	if (before && !is_abandoned(before))
-		return false;
-	if (!__atomic_compare_exchange_n(&lock, &before, ap_gettid(), false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
-		return false;
-	__atomic_store_n(&locked_ticks, ap_ticks(), __ATOMIC_RELAXED);
-	return true;
-}
-
-static void unlock(void)
-{
-	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-}
-
-static void nap(void)
-{
-	const struct timespec step = {0, STEP_NS};
-	ap_sys2(SYS_nanosleep, &step, 0);
-}
-
-/* Who has it only writes some bytes. One of a lower priority needs the processor for that. */
-static uint64_t wait_for_lock(void)
-{
-	const uint64_t mask = ap_signals_block();
-	for (int i = 0; !try_lock(); i++) {
-		if (i < YIELDS)
-			ap_sys0(SYS_sched_yield);
-		else
-			nap();
-	}
-	return mask;
-}
-
-static void unlock_all(uint64_t mask)
-{
-	unlock();
-	ap_signals_restore(mask);
-}
 
 static void set_due(uint64_t ticks)
 {
@@ -121,20 +61,6 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* A test says it by itself. */
-static uint64_t awake_ticks(void)
-{
-	const uint64_t us = ap_runtime.settings.awake_us;
-	const uint64_t worth = patch.turn_ticks * TURNS / RATIO;
-	return us ? ap_ticks_of_ns(us * 1000) : larger(worth, ap_ticks_of_ns(AWAKE_NS));
-}
-
-/* Of a random length: a program with a period of its own is not to keep time with it. */
-static uint64_t sleep_ticks(void)
-{
-	return ap_random_exponential(&patch.random, awake_ticks() * RATIO);
-}
-
 static void note_uncounted(struct ap_control *c)
 {
 	for (uint32_t i = 0; i < patch.chosen_n; i++)
@@ -164,22 +90,36 @@ static bool write_awake(struct ap_control *c)
 	return written != AP_PATCH_UNWRITTEN;
 }
 
-static void begin_phase(uint64_t now)
+static void begin_phase(void)
 {
-	patch.since = now;
 	patch.since_cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-static void set_sleep(struct ap_control *c)
+/* With hooks: @gates are those of the thread that comes by; NULL: of none. */
+static void begin_phase_of(struct ap_gates *gates)
+{
+	begin_phase();
+	patch.woken_for = gates;
+	patch.before_n = gates ? ap_gates_used(gates) : 0;
+	for (uint32_t u = 0; u < patch.before_n; u++)
+		patch.before[u] = ap_gate_calls(ap_gate_used(gates, u));
+}
+
+/* Until when it lasts is said by others' calls; when that is looked at again if they do not come, by this. */
+static void pace(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
-	const uint64_t sleep = sleep_ticks(), now = ap_ticks();
-	const uint64_t late = larger(awake_ticks() * RATIO * LATE, ap_ticks_of_ns(LATE_NS));
-	set_due(now + sleep);
-	begin_phase(now);
-	h->asleep_since_cpu_ns = patch.since_cpu_ns;
-	h->asleep_late_cpu_ns = patch.since_cpu_ns + ap_ns_of_ticks(late);
-	h->asleep_late = now + sleep + late;
+	const uint64_t most = ap_patch_pace(&patch), now = ap_ticks();
+	const uint64_t late = larger(most * 4, ap_ticks_of_ns(LATE_NS));
+	set_due(now + most);
+	h->asleep_late_cpu_ns = patch.drawn_cpu_ns + ap_ns_of_ticks(late);
+	h->asleep_late = now + late;
+}
+
+/* Where hooks cannot come back, or there are none that could go. */
+static void try_again_later(void)
+{
+	set_due(ap_ticks() + ap_ticks_of_ns(ap_patch_sleep_ns(&patch)));
 }
 
 /* Functions that would have woken them were not called for long, and the process was not idle: it did something else. While
@@ -192,28 +132,42 @@ static bool is_late(const struct ap_spool_header *h)
 	       !ap_pause_between(h, h->asleep_since, now);
 }
 
+/* Where a batch ends: what is no other any more was one in all of it. */
+static void choose(struct ap_control *c)
+{
+	const uint32_t chosen_n = patch.chosen_n;
+	struct ap_gates *gates = patch.woken_for;
+	if (!gates || (ap_patch_sleepers_of(c, gates) && !ap_patch_batch_is_over(gates)))
+		return;
+	const uint64_t others = ap_patch_others(c, &patch, gates);
+	const uint64_t calls = ap_patch_choose(c, &patch, gates);
+	if (patch.chosen_n == chosen_n)
+		return;
+	ap_patch_count_tell(c, &patch, 2);
+	ap_patch_count_from_here(c, &patch, chosen_n);
+	ap_patch_pace_others(&patch, others - calls, others);
+}
+
 static void fall_asleep(struct ap_control *c)
 {
 	const uint64_t now = ap_ticks();
-	const uint32_t chosen_n = patch.chosen_n;
 	ap_patch_count_phase(c, &patch);
-	if (patch.woken_for)
-		ap_patch_choose(c, &patch, patch.woken_for);
-	ap_patch_count_from_here(c, &patch, chosen_n);
+	choose(c);
+	ap_patch_count_tell(c, &patch, AP_PATCH_BATCH);
 	__atomic_store_n(&ap_runtime.patched_n, patch.chosen_n, __ATOMIC_RELEASE);
-	if (patch.chosen_n == 0) {
-		begin_phase(now);
-		set_due(now + sleep_ticks());
+	if (patch.chosen_n == 0) { /* that phase goes on */
+		try_again_later();
 		return;
 	}
 	set_asleep(true);
 	__atomic_store_n(&c->header->asleep_since, now, __ATOMIC_RELEASE);
 	const enum ap_patch_written written = ap_patch_code_write(&patch, true);
-	set_sleep(c);
+	begin_phase();
+	pace(c);
 	if (written == AP_PATCH_WRITTEN)
 		return;
 	if (!write_awake(c)) { /* they sleep on, until they can come back */
-		set_due(ap_ticks() + sleep_ticks());
+		try_again_later();
 		return;
 	}
 	set_asleep(false);
@@ -225,13 +179,13 @@ static void fall_asleep(struct ap_control *c)
 
 /* @gates: of the thread that comes by; NULL: of none. What a turn costs is measured here: when hooks go for the first time each page
  * of code is copied, which takes five times as long, and would make the first sleep that much longer. */
-static void wake_up(struct ap_control *c, const struct ap_gates *gates)
+static void wake_up(struct ap_control *c, struct ap_gates *gates)
 {
 	const uint64_t cpu_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	const bool late = is_late(c->header), awake = write_awake(c);
 	const uint64_t now = ap_ticks(), written_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!awake) {
-		set_due(now + sleep_ticks());
+		try_again_later();
 		return;
 	}
 	if (late)
@@ -242,13 +196,21 @@ static void wake_up(struct ap_control *c, const struct ap_gates *gates)
 	c->header->asleep_ticks += now - c->header->asleep_since;
 	__atomic_store_n(&c->header->asleep_since, 0, __ATOMIC_RELEASE);
 	set_asleep(false);
-	begin_phase(now);
-	patch.woken_for = gates;
-	for (uint32_t i = 0; gates && i < AP_GATES; i++)
-		patch.before[i] = ap_gate_calls(&gates->gate[i]);
+	begin_phase_of(gates);
 	const uint64_t counted_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	patch.turn_ticks = ap_ticks_of_ns(larger(written_ns - cpu_ns, counted_ns - written_ns));
-	set_due(patch.over ? 0 : now + awake_ticks());
+	if (patch.over)
+		set_due(0);
+	else
+		pace(c);
+}
+
+/* It is as long as many of its kind, and not over: others are called less often by now. */
+static void go_on(struct ap_control *c)
+{
+	if (patch.asleep && is_late(c->header))
+		note_uncounted(c);
+	pace(c);
 }
 
 static void turn_body(void *argument)
@@ -257,7 +219,9 @@ static void turn_body(void *argument)
 	const struct ap_ctl *ctl = argument;
 	if (patch.forking)
 		return;
-	if (patch.asleep)
+	if (patch.chosen_n && !patch.over && !ap_patch_pace_is_over())
+		go_on(c);
+	else if (patch.asleep)
 		wake_up(c, ctl->gates_all);
 	else if (patch.over)
 		set_due(0);
@@ -265,10 +229,10 @@ static void turn_body(void *argument)
 		fall_asleep(c);
 }
 
-bool ap_patch_is_due(uint64_t ticks)
+static bool is_due(uint64_t ticks)
 {
 	const uint64_t due = __atomic_load_n(&ap_runtime.patch_due, __ATOMIC_RELAXED);
-	return due != 0 && (int64_t)(ticks - due) >= 0;
+	return due != 0 && (ap_patch_pace_is_over() || (int64_t)(ticks - due) >= 0);
 }
 
 static bool has_filter(void)
@@ -292,17 +256,17 @@ static bool is_barred(struct ap_control *c)
 /* Where nobody else is at it, with signals blocked. */
 static void turn_if_due(struct ap_control *c, struct ap_ctl *ctl)
 {
-	if (!try_lock())
+	if (!ap_patch_lock_try())
 		return;
-	if (patch.list && ap_patch_is_due(ap_ticks()) && !is_barred(c))
+	if (patch.list && is_due(ap_ticks()) && !is_barred(c))
 		ap_arch_call_on_stack(turn_body, ctl, stack + sizeof stack);
-	unlock();
+	ap_patch_unlock();
 }
 
 void ap_patch_turn(struct ap_control *c, struct ap_ctl *ctl)
 {
 	/* A forked child's first hook comes before its start, that of vfork's never has one. */
-	if (!c || !c->header || !ctl->thread || __atomic_load_n(&lock, __ATOMIC_RELAXED) ||
+	if (!c || !c->header || !ctl->thread || ap_patch_lock_is_held() ||
 	    __atomic_load_n(&patch.forking, __ATOMIC_RELAXED) || ctl->tid != ap_gettid())
 		return;
 	const uint64_t start = ap_ticks();
@@ -341,7 +305,7 @@ static bool prepare(struct ap_control *c)
 	return c->header->patched != 0;
 }
 
-static void begin(struct ap_control *c, const struct ap_gates *gates)
+static void begin(struct ap_control *c, struct ap_gates *gates)
 {
 	if (!prepare(c)) {
 		give_up(c, "patch: neither list nor memory nor membarrier() for it");
@@ -354,10 +318,10 @@ static void begin(struct ap_control *c, const struct ap_gates *gates)
 	__atomic_store_n(&c->header->patch_state, AP_PATCH_LISTED, __ATOMIC_RELEASE);
 	const uint64_t now = ap_ticks();
 	patch.random = now | 1;
-	begin_phase(now);
 	patch.had_filter = has_filter();
-	patch.woken_for = gates;
-	set_due(now);
+	begin_phase_of(gates);
+	ap_patch_pace_begin(&patch);
+	try_again_later();
 }
 
 /* Of whoever reports of us in the end: the attendant, or the `autoprof run` that we are of. */
@@ -374,7 +338,7 @@ static void ask_for_list(struct ap_control *c)
 		give_up(c, "patch: nobody to list the hooks: no attendant");
 }
 
-static void look_for_list(struct ap_control *c, const struct ap_gates *gates)
+static void look_for_list(struct ap_control *c, struct ap_gates *gates)
 {
 	const uint32_t state = __atomic_load_n(&c->header->patch_state, __ATOMIC_ACQUIRE);
 	const uint64_t waits = ap_ticks() - patch.asked_ticks;
@@ -394,15 +358,15 @@ void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl)
 	if (!c->header->patch_wanted)
 		return;
 	if (ap_runtime.patch_due) {
-		if (ap_patch_is_due(ap_ticks()))
+		if (is_due(ap_ticks()))
 			turn_if_due(c, ctl);
 		return;
 	}
-	if (patch.over || !try_lock())
+	if (patch.over || !ap_patch_lock_try())
 		return;
 	if (!patch.over && !patch.forking)
 		look_for_list(c, ctl->gates_all);
-	unlock();
+	ap_patch_unlock();
 }
 
 static void stop(struct ap_control *c)
@@ -425,12 +389,12 @@ bool ap_patch_stop(struct ap_control *c)
 {
 	if (is_over(c))
 		return true;
-	if (!try_lock())
+	if (!ap_patch_lock_try())
 		return false;
 	if (!patch.forking && !is_barred(c))
 		stop(c);
 	const bool over = is_over(c);
-	unlock();
+	ap_patch_unlock();
 	return over;
 }
 
@@ -438,34 +402,34 @@ void ap_patch_end(struct ap_control *c)
 {
 	if (is_over(c))
 		return;
-	uint64_t mask = wait_for_lock();
+	uint64_t mask = ap_patch_lock_wait();
 	/* A child that is being made would keep a descriptor. */
 	for (int i = 0; patch.forking && i < FORK_STEPS; i++) {
-		unlock_all(mask);
-		nap();
-		mask = wait_for_lock();
+		ap_patch_unlock_all(mask);
+		ap_patch_nap();
+		mask = ap_patch_lock_wait();
 	}
 	if (!is_barred(c))
 		stop(c);
-	unlock_all(mask);
+	ap_patch_unlock_all(mask);
 }
 
 void ap_patch_before_fork(void)
 {
 	if (is_over(ap_runtime.control))
 		return;
-	const uint64_t mask = wait_for_lock();
+	const uint64_t mask = ap_patch_lock_wait();
 	patch.forking++;
-	unlock_all(mask);
+	ap_patch_unlock_all(mask);
 }
 
 void ap_patch_after_fork(void)
 {
 	if (is_over(ap_runtime.control))
 		return;
-	const uint64_t mask = wait_for_lock();
+	const uint64_t mask = ap_patch_lock_wait();
 	patch.forking -= patch.forking > 0; /* 0: it had not begun when the fork did */
-	unlock_all(mask);
+	ap_patch_unlock_all(mask);
 }
 
 /* Return: are they back? */
@@ -486,12 +450,11 @@ bool ap_patch_child(void)
 	patch.forking = 0;
 	if (back)
 		patch.chosen_n = patch.sites = 0;
-	for (uint32_t i = 0; i < AP_GATES; i++)
-		patch.before[i] = 0;
+	patch.before_n = 0;
 	ap_runtime.patched_n = 0;
 	set_due(0);
 	set_asleep(!back);
-	unlock();
+	ap_patch_unlock();
 	return were_out;
 }
 
@@ -512,7 +475,10 @@ static void begin_asleep(struct ap_control *c)
 	}
 	c->header->patched_n = patch.chosen_n;
 	c->header->asleep_since = patch.chosen_n ? now : 0;
-	set_due(patch.chosen_n ? now + sleep_ticks() : 0);
+	if (patch.chosen_n)
+		try_again_later();
+	else
+		set_due(0);
 	ap_space_note(c,
 		      "patch: hooks that its parent had patched out could not be put back: calls "
 		      "of these functions are missing");

@@ -3,21 +3,17 @@
 #include "runtime/patch.h"
 #include "runtime/sys.h"
 
-#define OTHERS 32u /* one counted call in so many stays that of a function which is not patched */
+#define OTHERS 16u /* one counted call in so many stays that of a function which is not patched, */
+#define FEWEST 64u /* and one in so many of whatever the program does, */
+#define MOST 4u	   /* if that is not more than one in so many */
 #define RAREST_LOG2 14u
 #define LEAST_CALLS 4096u /* in a phase, before it tells which are rare */
-#define MOST_SITES 65536u /* of all: those that are far from each other are a system call each */
-
-/* Does some thread keep a call of it that lasts (gate.c)? */
-static bool is_kept(const struct ap_control *c, uint64_t address)
-{
-	for (const struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g)) {
-		const struct ap_gate *gate = ap_gate_of(g, address);
-		if (gate && gate->function & AP_GATE_KEEPS && ap_gate_is_closed(gate))
-			return true;
-	}
-	return false;
-}
+/* What two turns take for a page of code with hooks in it, of which a sleep is to save the double. */
+#define PAGE_NS 5000u
+#define PAGE_BYTES 4096u
+#define WORTH 4u
+#define SLEEP_NS 8000000ull /* as it should be: the shorter they are, the more of them tell */
+#define MOST_SITES 65536u   /* of all: those that are far from each other are a system call each */
 
 static bool is_chosen(const struct ap_patch *patch, uint32_t place)
 {
@@ -26,6 +22,17 @@ static bool is_chosen(const struct ap_patch *patch, uint32_t place)
 			return true;
 	return false;
 }
+
+/* By what a choice is made. */
+struct choice {
+	struct ap_control *c;
+	struct ap_patch *patch;
+	struct ap_gates *gates;
+	uint64_t least;	    /* calls, of a function that is not rare, */
+	uint64_t least_now; /* and in the phase that is over */
+	uint64_t ns;	    /* CPU time in which calls were counted */
+	long memory;	    /* opened when it is needed */
+};
 
 /* A function that joins has nothing behind it yet: it was awake all the time. */
 static void add(struct ap_control *c, struct ap_patch *patch, uint32_t place, uint32_t id)
@@ -42,73 +49,173 @@ static void add(struct ap_control *c, struct ap_patch *patch, uint32_t place, ui
 	__atomic_store_n(&c->header->patched_n, patch->chosen_n, __ATOMIC_RELEASE);
 }
 
-static uint64_t calls_since(const struct ap_patch *patch, const struct ap_gates *gates, uint32_t i)
+/* By the @u-th gate that is used, in the phase that is over. */
+static uint64_t calls_now(const struct ap_patch *patch, struct ap_gates *gates, uint32_t u)
 {
-	const uint64_t calls = ap_gate_calls(&gates->gate[i]);
-	return calls > patch->before[i] ? calls - patch->before[i] : 0;
+	const uint64_t calls = ap_gate_calls(ap_gate_used(gates, u));
+	const uint64_t before = u < patch->before_n ? patch->before[u] : 0;
+	return calls > before ? calls - before : 0;
 }
 
-/* Calls in this phase of functions that have less than @least of them. */
-static uint64_t sum_of_rare(const struct ap_patch *patch, const struct ap_gates *gates,
-			    uint64_t least)
+/* In all phases of the batch. */
+static uint64_t calls_of(const struct ap_control *c, const struct ap_patch *patch,
+			 struct ap_gates *gates, uint32_t u)
 {
+	const struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
+	return sleepers ? sleepers->gate[gates->used[u]].awake : calls_now(patch, gates, u);
+}
+
+/* Calls of functions that have less than @least of them. */
+static uint64_t sum_of_rare(const struct choice *choice, uint64_t least)
+{
+	const uint32_t n = ap_gates_used(choice->gates);
 	uint64_t calls = 0;
-	for (uint32_t i = 0; i < AP_GATES; i++) {
-		const uint64_t n = calls_since(patch, gates, i);
-		calls += n < least ? n : 0;
+	for (uint32_t u = 0; u < n; u++) {
+		const uint64_t of_one = calls_of(choice->c, choice->patch, choice->gates, u);
+		calls += of_one < least ? of_one : 0;
 	}
 	return calls;
 }
 
 /* Rare functions stay: what their hooks cost does not count, they tell how fast the program goes, and wake the others. */
-static uint64_t least_calls(const struct ap_patch *patch, const struct ap_gates *gates)
+static uint64_t least_calls(const struct choice *choice)
 {
-	const uint64_t all = sum_of_rare(patch, gates, UINT64_MAX);
+	const uint64_t all = sum_of_rare(choice, UINT64_MAX);
 	if (all < LEAST_CALLS)
 		return UINT64_MAX;
 	unsigned log2 = 1;
-	while (log2 < RAREST_LOG2 && sum_of_rare(patch, gates, all >> log2) > all / OTHERS)
+	while (log2 < RAREST_LOG2 && sum_of_rare(choice, all >> log2) > all / OTHERS)
 		log2++;
 	return (all >> log2) + 1;
 }
 
-/* What has been refused once is so for good: of no sites. */
-static bool may_be_chosen(const struct ap_control *c, const struct ap_patch *patch, uint32_t place,
-			  const struct ap_gate *gate)
+/* In the phase that is over, of functions that are not patched. */
+static uint64_t sum_of_others(const struct choice *choice, uint64_t least)
 {
-	return place < patch->list->functions && ap_patch_listed(patch, place)->sites &&
-	       !is_chosen(patch, place) && gate->id >= AP_ID_FIRST && !is_kept(c, gate->function);
-}
-
-/* Code that may be unloaded is left alone. @memory: opened when it is needed. */
-static void consider(struct ap_control *c, struct ap_patch *patch, long *memory,
-		     const struct ap_gate *gate)
-{
-	const uint32_t place = ap_patch_list_find(patch, gate->function);
-	if (!may_be_chosen(c, patch, place, gate))
-		return;
-	if (*memory < 0)
-		*memory = ap_patch_code_open();
-	if (*memory < 0)
-		return;
-	struct ap_patch_function *function = ap_patch_listed(patch, place);
-	if (patch->sites + function->sites > MOST_SITES || !ap_module_stays(function->address) ||
-	    !ap_patch_code_fits(*memory, patch, function))
-		function->sites = 0;
-	if (function->sites)
-		add(c, patch, place, gate->id);
-}
-
-void ap_patch_choose(struct ap_control *c, struct ap_patch *patch, const struct ap_gates *gates)
-{
-	const uint64_t least = least_calls(patch, gates);
-	long memory = -1;
-	for (uint32_t i = 0; i < AP_GATES && patch->chosen_n < AP_PATCHED_MOST; i++) {
-		const struct ap_gate *gate = &gates->gate[i];
-		if (gate->function && gate->function == AP_GATE_ADDRESS(gate->function) &&
-		    calls_since(patch, gates, i) >= least)
-			consider(c, patch, &memory, gate);
+	const uint32_t n = ap_gates_used(choice->gates);
+	uint64_t calls = 0;
+	for (uint32_t u = 0; u < n; u++) {
+		const uint64_t of_one = calls_now(choice->patch, choice->gates, u);
+		const bool other = !(ap_gate_used(choice->gates, u)->kept & AP_GATE_PATCHED);
+		calls += other && of_one < least ? of_one : 0;
 	}
-	if (memory >= 0)
-		ap_sys1(SYS_close, memory);
+	return calls;
+}
+
+/* Some stay of those that are called just then, however often they are, unless that would leave too much. What the program does
+ * without any others would be seen all or not at all. */
+static uint64_t least_calls_now(const struct choice *choice)
+{
+	const uint32_t n = ap_gates_used(choice->gates);
+	uint64_t all = 0;
+	for (uint32_t u = 0; u < n; u++)
+		all += calls_now(choice->patch, choice->gates, u);
+	unsigned log2 = 0;
+	while (log2 < RAREST_LOG2 && sum_of_others(choice, all >> log2) > all / OTHERS)
+		log2++;
+	const bool paced = sum_of_others(choice, all >> log2) >= all / FEWEST;
+	if (!paced && log2 && sum_of_others(choice, all >> (log2 - 1)) <= all / MOST)
+		log2--;
+	return (all >> log2) + 1;
+}
+
+static uint32_t running_threads(const struct ap_control *c)
+{
+	uint32_t n = 0;
+	for (const struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
+		n += g->now_others != 0;
+	return n ? n : 1;
+}
+
+static void begin_choice(struct choice *choice)
+{
+	const struct ap_patch *patch = choice->patch;
+	const bool batch = ap_patch_sleepers_of(choice->c, choice->gates) != NULL;
+	choice->least = least_calls(choice);
+	choice->least_now = least_calls_now(choice);
+	choice->ns =
+		(batch ? choice->gates->awake_ns : patch->phase_ns) / running_threads(choice->c);
+}
+
+/* Sites are in the order of their addresses. */
+static uint32_t pages_of(const struct ap_patch *patch, const struct ap_patch_function *function)
+{
+	const struct ap_patch_site *sites = ap_patch_sites(patch, function);
+	uint32_t pages = 0;
+	for (uint32_t i = 0; i < function->sites; i++)
+		pages += i == 0 ||
+			 sites[i].address / PAGE_BYTES != sites[i - 1].address / PAGE_BYTES;
+	return pages;
+}
+
+/* What its hooks would take in a sleep, against what the turns before and after it take for it. */
+static bool is_worth_it(const struct choice *choice, const struct ap_patch_function *function,
+			uint64_t calls)
+{
+	const struct ap_hook_cost *cost = &ap_runtime.hook_cost;
+	const uint64_t hooks_x1000 =
+		ap_ns_of_ticks(2 * (__atomic_load_n(&cost->gate, __ATOMIC_RELAXED) +
+				    __atomic_load_n(&cost->empty, __ATOMIC_RELAXED)));
+	const uint64_t turns_ns = (uint64_t)pages_of(choice->patch, function) * PAGE_NS;
+	return (unsigned __int128)calls * hooks_x1000 * SLEEP_NS >=
+	       (unsigned __int128)turns_ns * 1000 * WORTH * choice->ns;
+}
+
+/* What has been refused once is so for good: of no sites. Code that may be unloaded is left alone. */
+static bool may_be_patched(struct choice *choice, struct ap_patch_function *function)
+{
+	const struct ap_patch *patch = choice->patch;
+	if (choice->memory < 0)
+		choice->memory = ap_patch_code_open();
+	if (choice->memory < 0)
+		return false;
+	if (patch->sites + function->sites > MOST_SITES || !ap_module_stays(function->address) ||
+	    !ap_patch_code_fits(choice->memory, patch, function))
+		function->sites = 0;
+	return function->sites != 0;
+}
+
+/* Return: calls of a function that was added. */
+static uint64_t consider(struct choice *choice, uint32_t u)
+{
+	struct ap_patch *patch = choice->patch;
+	const struct ap_gate *gate = ap_gate_used(choice->gates, u);
+	const uint64_t calls = calls_of(choice->c, patch, choice->gates, u);
+	if (!ap_gate_is_closed(gate) || calls < choice->least || gate->id < AP_ID_FIRST ||
+	    calls_now(patch, choice->gates, u) < choice->least_now)
+		return 0;
+	const uint32_t place = ap_patch_list_find(patch, AP_GATE_ADDRESS(gate->function));
+	if (place >= patch->list->functions || is_chosen(patch, place))
+		return 0;
+	struct ap_patch_function *function = ap_patch_listed(patch, place);
+	if (!function->sites || !is_worth_it(choice, function, calls) ||
+	    !may_be_patched(choice, function))
+		return 0;
+	add(choice->c, patch, place, gate->id);
+	return calls;
+}
+
+uint64_t ap_patch_others(const struct ap_control *c, const struct ap_patch *patch,
+			 struct ap_gates *gates)
+{
+	const uint32_t n = ap_gates_used(gates);
+	uint64_t calls = 0;
+	for (uint32_t u = 0; u < n; u++)
+		calls += ap_gate_used(gates, u)->kept & AP_GATE_PATCHED
+				 ? 0
+				 : calls_of(c, patch, gates, u);
+	return calls;
+}
+
+uint64_t ap_patch_choose(struct ap_control *c, struct ap_patch *patch, struct ap_gates *gates)
+{
+	struct choice choice = {.c = c, .patch = patch, .gates = gates, .memory = -1};
+	const uint32_t n = ap_gates_used(gates);
+	uint64_t calls = 0;
+	begin_choice(&choice);
+	for (uint32_t u = 0; u < n && patch->chosen_n < AP_PATCHED_MOST; u++)
+		calls += consider(&choice, u);
+	if (choice.memory >= 0)
+		ap_sys1(SYS_close, choice.memory);
+	return calls;
 }

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "runtime/patch.h"
-#include "spool/pause.h"
 
 #define TRIES 4
 #define ONE_MOMENT 256u	  /* the time in which no more than 1 in so many of a phase's calls come */
@@ -21,12 +20,6 @@ static uint64_t above(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-static struct ap_sleepers *sleepers_of(const struct ap_control *c, const struct ap_gates *gates)
-{
-	const ap_ref ref = __atomic_load_n(&gates->sleepers, __ATOMIC_ACQUIRE);
-	return ref ? ap_at(c, ref) : NULL;
-}
-
 /* Each gate is read once: the program goes on counting. */
 static uint64_t others_of(const struct ap_control *c, const struct ap_gates *gates)
 {
@@ -37,8 +30,11 @@ static uint64_t others_of(const struct ap_control *c, const struct ap_gates *gat
 		if (k < AP_GATES)
 			chosen[k / 64] |= 1ull << k % 64;
 	}
-	for (uint32_t k = 0; k < AP_GATES; k++)
+	const uint32_t used = ap_gates_used(gates);
+	for (uint32_t u = 0; u < used; u++) {
+		const uint32_t k = gates->used[u];
 		calls += chosen[k / 64] >> k % 64 & 1 ? 0 : ap_gate_calls(&gates->gate[k]);
+	}
 	return calls;
 }
 
@@ -97,7 +93,8 @@ static uint64_t residual(u128 squares, u128 products, u128 others2, u128 calls, 
 }
 
 /* The error of a ratio of two sums over clusters (Cochran, chapter 6), and of what sleeps, which are made of the same, differ from
- * it by. That calls are a sample comes to it: a function that was not seen may have been called. */
+ * it by. So few phases know it badly themselves: that it is of Student's distribution makes it larger by (n - 1) / (n - 3). That
+ * calls are a sample comes to it: a function that was not seen may have been called. */
 static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t sleep,
 		      uint64_t missed)
 {
@@ -110,25 +107,21 @@ static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64
 			 sum_of(gates->now_squares) >> 2 * shift, s->now_calls >> shift,
 			 others >> shift | 1);
 	const u128 by = times(sleep, sleep + others, others) + 1;
-	const u128 error = (of_phases << 2 * shift) / others * by / (n - 1) * n;
+	const u128 error = (of_phases << 2 * shift) / others * by / (n > 4 ? n - 3 : 1) * n;
 	add(s->error, error < MOST_MISSED ? (uint64_t)error : MOST_MISSED);
 	add(s->error, times(missed + 1, sleep, others));
 }
 
-/* The phases with hooks tell of the sleeps between them. @most: others' calls in these. */
-static void tell(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t most)
+/* The phases with hooks tell of the sleeps between them. */
+static void tell(const struct ap_gates *gates, struct ap_sleeper *s)
 {
-	const uint64_t all = gates->sleep_others + s->pending, said = above(all, s->skip);
-	const bool too_many = gates->sleep_others > most;
-	const uint64_t sleep = too_many ? times(said, most, gates->sleep_others) : said;
+	const uint64_t all = gates->sleep_others + s->pending, sleep = above(all, s->skip);
 	if (s->state < AP_SLEEPER_COUNTS) {
 		s->pending = all;
 		return;
 	}
 	const uint64_t missed = times(s->now_calls, sleep, gates->now_others);
 	add_error(gates, s, sleep, missed);
-	if (too_many) /* nobody knows by how much */
-		add_product(s->error, missed / 2, missed / 2);
 	s->missed += missed;
 	s->pending = s->skip = 0;
 	s->awake_calls = s->now_calls;
@@ -136,50 +129,22 @@ static void tell(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t mo
 	s->squares[0] = s->squares[1] = s->products[0] = s->products[1] = 0;
 }
 
-/* Where several threads work, each has the processor for some of the time only, which is not known here. */
-static bool others_work(const struct ap_control *c, const struct ap_gates *gates)
-{
-	for (const struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
-		if (g != gates && (g->now_others || g->sleep_others))
-			return true;
-	return false;
-}
-
-static uint64_t gate_and_empty(void)
-{
-	return __atomic_load_n(&ap_runtime.hook_cost.gate, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&ap_runtime.hook_cost.empty, __ATOMIC_RELAXED);
-}
-
-static uint64_t most_of_sleep(const struct ap_control *c, const struct ap_patch *patch,
-			      const struct ap_gates *gates, const struct ap_sleepers *sleepers)
-{
-	if (others_work(c, gates))
-		return UINT64_MAX;
-	uint64_t calls = gates->now_others;
-	for (uint32_t i = 0; i < patch->chosen_n; i++)
-		calls += sleepers->all[i].now_calls;
-	return ap_sleep_most(gates->now_others, gates->awake_ns, gates->asleep_ns,
-			     ap_ns_of_ticks(times(calls, 2 * gate_and_empty(), 1000)));
-}
-
 static void begin_batch(struct ap_gates *gates)
 {
 	gates->now_others = gates->sleep_others = 0;
 	gates->now_squares[0] = gates->now_squares[1] = 0;
 	gates->now_phases = 0;
-	gates->awake_ns = gates->asleep_ns = 0;
+	gates->awake_ns = 0;
 }
 
-static void tell_all(const struct ap_control *c, const struct ap_patch *patch,
-		     struct ap_gates *gates, struct ap_sleepers *sleepers)
+static void tell_all(const struct ap_patch *patch, struct ap_gates *gates,
+		     struct ap_sleepers *sleepers)
 {
-	const uint64_t most = most_of_sleep(c, patch, gates, sleepers);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		if (sleepers->all[i].state)
-			tell(gates, &sleepers->all[i], most);
-	for (uint32_t k = 0; k < AP_GATES; k++)
-		sleepers->gate[k].awake = sleepers->gate[k].asleep = 0;
+			tell(gates, &sleepers->all[i]);
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++)
+		sleepers->gate[gates->used[u]].awake = 0;
 	gates->awake_others = gates->now_others;
 	begin_batch(gates);
 }
@@ -195,25 +160,26 @@ static uint64_t calls_in_phase(struct ap_sleeper *s, uint64_t calls)
 /* Of any function, for it may be patched one day. */
 static void count_gates(const struct ap_gates *gates, struct ap_sleepers *sleepers, bool asleep)
 {
-	for (uint32_t k = 0; k < AP_GATES; k++) {
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+		const uint32_t k = gates->used[u];
 		struct ap_gate_phases *phases = &sleepers->gate[k];
 		const uint64_t calls = ap_gate_calls(&gates->gate[k]);
 		const uint64_t n = above(calls, phases->seen);
-		uint32_t *const to = asleep ? &phases->asleep : &phases->awake;
-		*to = n < UINT32_MAX - *to ? *to + (uint32_t)n : UINT32_MAX;
+		if (!asleep)
+			phases->awake += n < UINT32_MAX - phases->awake ? (uint32_t)n : 0;
 		phases->seen = calls;
 	}
 }
 
 static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap_gates *gates)
 {
-	struct ap_sleepers *sleepers = sleepers_of(c, gates);
+	struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
 	const uint64_t others = count_table(c, patch, gates);
 	const uint64_t in_phase = above(others, gates->others_seen);
 	gates->others_seen = others;
 	*(patch->asleep ? &gates->sleep_others : &gates->now_others) += in_phase;
-	*(patch->asleep ? &gates->asleep_ns : &gates->awake_ns) += patch->phase_ns;
 	if (!patch->asleep) {
+		gates->awake_ns += patch->phase_ns;
 		add_product(gates->now_squares, in_phase, in_phase);
 		gates->now_phases++;
 	}
@@ -231,24 +197,14 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 		add_product(s->squares, calls, calls);
 		add_product(s->products, calls, in_phase);
 	}
-	if (!patch->asleep && gates->now_phases >= AP_PATCH_BATCH &&
-	    gates->now_others >= LEAST_OTHERS)
-		tell_all(c, patch, gates, sleepers);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		if (sleepers->all[i].state == AP_SLEEPER_JOINED)
 			sleepers->all[i].state = AP_SLEEPER_COUNTS;
 }
 
-/* What nobody counted of a pause is no part of a phase with hooks; of a sleep it may be, which only allows for more. */
-static bool is_worth_its_time(const struct ap_control *c, const struct ap_patch *patch)
-{
-	return patch->asleep || !ap_pause_between(c->header, patch->since, ap_ticks());
-}
-
 void ap_patch_count_phase(struct ap_control *c, struct ap_patch *patch)
 {
-	const uint64_t cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
-	patch->phase_ns = is_worth_its_time(c, patch) ? cpu_ns : 0;
+	patch->phase_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
 	for (struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
 		end_in_table(c, patch, g);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
@@ -265,8 +221,10 @@ static bool make_sleepers(struct ap_control *c, struct ap_gates *gates)
 	if (!ref)
 		return false;
 	struct ap_sleepers *sleepers = ap_at(c, ref);
-	for (uint32_t k = 0; k < AP_GATES; k++)
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+		const uint32_t k = gates->used[u];
 		sleepers->gate[k].seen = ap_gate_calls(&gates->gate[k]);
+	}
 	return (__atomic_compare_exchange_n(&gates->sleepers, &none, ref, false, __ATOMIC_RELEASE,
 					    __ATOMIC_ACQUIRE) ||
 		none);
@@ -282,7 +240,7 @@ void ap_patch_note_joined(struct ap_control *c, struct ap_gates *gates, uint32_t
 		__atomic_store_n(&ap_patched_at(c, i)->uncounted, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	struct ap_sleeper *s = &sleepers_of(c, gates)->all[i];
+	struct ap_sleeper *s = &ap_patch_sleepers_of(c, gates)->all[i];
 	if (s->state)
 		return;
 	s->seen = ap_gate_calls(gate);
@@ -291,67 +249,42 @@ void ap_patch_note_joined(struct ap_control *c, struct ap_gates *gates, uint32_t
 	__atomic_store_n(&s->state, AP_SLEEPER_JOINED, __ATOMIC_RELEASE);
 }
 
-/* The new one is no other any more: its calls in the phases that tell, and in the sleeps between, were among those of others. In
- * these sleeps it was counted. */
-static void move_from_others(const struct ap_control *c, struct ap_gates *gates,
-			     struct ap_sleepers *sleepers, uint32_t i)
+static bool tells(const struct ap_gates *gates, uint32_t phases)
 {
-	struct ap_sleeper *s = &sleepers->all[i];
-	const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
-	if (k >= AP_GATES)
-		return;
-	const struct ap_gate_phases *phases = &sleepers->gate[k];
-	const uint64_t n = gates->now_phases ? gates->now_phases : 1;
-	gates->now_others = above(gates->now_others, phases->awake);
-	gates->sleep_others = above(gates->sleep_others, phases->asleep);
-	s->now_calls = phases->awake;
-	/* As if all phases had been alike: of single ones nothing is known. */
-	add_product(s->squares, phases->awake, phases->awake / n);
-	add_product(s->products, phases->awake, (gates->now_others + phases->awake) / n);
-	s->state = AP_SLEEPER_COUNTS;
+	return gates->now_phases >= phases && gates->now_others >= LEAST_OTHERS;
 }
 
-static void scale(uint64_t sum[2], uint64_t to, uint64_t from)
+bool ap_patch_batch_is_over(const struct ap_gates *gates)
 {
-	const u128 s = from ? sum_of(sum) / from * to : 0;
-	sum[0] = (uint64_t)s;
-	sum[1] = (uint64_t)(s >> 64);
+	return tells(gates, AP_PATCH_BATCH);
 }
 
-/* Others have become fewer, in all phases alike as far as is known. Of the batch before nothing is. */
-static void scale_others(const struct ap_patch *patch, struct ap_gates *gates,
-			 struct ap_sleepers *sleepers, uint64_t before)
+void ap_patch_count_tell(const struct ap_control *c, const struct ap_patch *patch, uint32_t phases)
 {
-	gates->awake_others = 0;
-	for (uint32_t i = 0; i < patch->chosen_n; i++)
-		sleepers->all[i].awake_calls = 0;
-	scale(gates->now_squares, gates->now_others, before);
-	scale(gates->now_squares, gates->now_others, before);
-	for (uint32_t i = 0; i < patch->chosen_n; i++)
-		scale(sleepers->all[i].products, gates->now_others, before);
+	for (struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g)) {
+		struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, g);
+		if (sleepers && tells(g, phases))
+			tell_all(patch, g, sleepers);
+	}
 }
 
 /* Threads that have demoted the new ones by themselves will notice nothing. */
 static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 			   struct ap_gates *gates, uint32_t from)
 {
-	const bool first = !sleepers_of(c, gates);
+	const bool first = !ap_patch_sleepers_of(c, gates);
 	for (uint32_t i = from; i < patch->chosen_n; i++)
 		ap_patch_note_joined(c, gates, i);
-	struct ap_sleepers *sleepers = sleepers_of(c, gates);
+	struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
 	gates->others_seen = others_of(c, gates);
 	if (!sleepers)
 		return;
 	if (first) /* of no phase that is over it is known what calls were whose */
 		begin_batch(gates);
-	const uint64_t before = gates->now_others;
-	for (uint32_t i = from; i < patch->chosen_n; i++)
-		if (sleepers->all[i].state)
-			move_from_others(c, gates, sleepers, i);
-	scale_others(patch, gates, sleepers, before);
-	for (uint32_t i = 0; i < patch->chosen_n; i++) {
-		uint64_t *skip = &sleepers->all[i].skip;
-		*skip = i >= from || *skip > gates->sleep_others ? gates->sleep_others : *skip;
+	for (uint32_t i = from; i < patch->chosen_n; i++) {
+		struct ap_sleeper *s = &sleepers->all[i];
+		s->state = s->state ? AP_SLEEPER_COUNTS : AP_SLEEPER_NONE;
+		s->skip = gates->sleep_others;
 	}
 }
 

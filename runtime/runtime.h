@@ -45,11 +45,12 @@ struct ap_ctl {
 	uint64_t cpu_start_ns;
 
 	/* Of demoted functions, see gate.c: */
-	struct ap_gate *gates;	      /* AP_GATES; NULL: none is closed, or a window is under way */
-	int32_t skip;		      /* calls until a window is over */
-	uint32_t window;	      /* group of the one that is under way; 0: none */
-	uint32_t joined_n;	      /* patched functions whose gates are closed here */
-	uint32_t join_later;	      /* events until that of more is tried again */
+	struct ap_gate *gates; /* AP_GATES; NULL: none is closed, or a window is under way */
+	int32_t skip;	       /* calls until a window is over */
+	int32_t look_later;    /* recorded calls until one looks whether hooks go or come back */
+	uint32_t window;       /* group of the one that is under way; 0: none */
+	uint32_t joined_n;     /* patched functions whose gates are closed here */
+	uint32_t join_later;   /* events until that of more is tried again */
 	struct ap_gates *gates_all;   /* NULL: never had any */
 	struct ap_governor *governor; /* NULL: not yet */
 };
@@ -177,10 +178,12 @@ struct ap_runtime {
 	uint64_t ticks_per_s;
 	/* the kernel's own, without a system call; NULL: there is none, as under valgrind */
 	int (*vdso_gettime)(int clock, struct timespec *ret);
-	bool off;	    /* inert, also after a fork: ap_switch_off() */
-	bool stopped;	    /* recording pauses, as far as slow paths have seen */
-	bool gated;	    /* some thread has, or had, gates */
-	uint64_t patch_due; /* ticks: when hooks go, or come back; 0: nothing is patched */
+	bool off;     /* inert, also after a fork: ap_switch_off() */
+	bool stopped; /* recording pauses, as far as slow paths have seen */
+	bool gated;   /* some thread has, or had, gates */
+	uint64_t
+		patch_due; /* ticks: when it is looked at whether hooks go, or come back; 0: nothing is patched */
+	int64_t patch_left; /* looks of calls whose hooks are not patched, until they do */
 	uint32_t
 		patched_n; /* functions that are patched: each thread is to close its gates of them */
 	uint64_t stopped_until; /* ticks */
@@ -364,20 +367,18 @@ struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread);
 /** ap_gates_give() - the thread is over and all of its events are folded: its table is for others. What it counted stays there. */
 void ap_gates_give(struct ap_control *c, struct ap_thread *thread);
 
+/** ap_gate_pass() - a call that is recorded looks whether hooks that are patched go or come back, as one in AP_LOOK_CALLS does. */
+void ap_gate_pass(struct ap_ctl *ctl);
+#define AP_LOOK_CALLS 64u
+
 /* patch.c */
 /** ap_patch_look() - begin with it when there is a list of hooks; ask for one when there is none; make a turn that nobody made.
  * Slow path of a thread with closed gates. */
 void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl);
 /** ap_patch_goes_on() - are hooks patched, or may they be yet? */
 bool ap_patch_goes_on(void);
-/** ap_patch_is_due() - is a phase over at @ticks? */
-bool ap_patch_is_due(uint64_t ticks);
-/** ap_patch_due() - is one over at @time, of an event: 48 bits of it? Right within hours. */
-static inline bool ap_patch_due(uint64_t time)
-{
-	const uint64_t due = __atomic_load_n(&ap_runtime.patch_due, __ATOMIC_RELAXED);
-	return AP_UNLIKELY(due != 0) && (int64_t)((time - due) << 16) >= 0;
-}
+/** ap_patch_pace_counts() - one of others' looks, at @ticks. Return: is it time for a turn? */
+bool ap_patch_pace_counts(uint64_t ticks);
 /** ap_patch_turn() - the next phase begins, if it is time. Any thread, @ctl: its own; signal-safe. */
 void ap_patch_turn(struct ap_control *c, struct ap_ctl *ctl) AP_COLD;
 bool ap_patch_asleep(void);

@@ -331,7 +331,6 @@ struct ap_spool_header {
 	uint64_t asleep_since; /* ticks: since then they are patched out; 0: they are not, now */
 	/* If that goes on until then, though the process has had that much CPU time: nothing is known of what it did. */
 	uint64_t asleep_late, asleep_late_cpu_ns;
-	uint64_t asleep_since_cpu_ns; /* the process's CPU time at asleep_since */
 	/* hook_inside_x1000 and hook_outside_x1000 in windows, where hooks have more to look at. */
 	uint64_t window_inside_x1000, window_outside_x1000;
 };
@@ -640,11 +639,10 @@ struct ap_sleeper {
 	uint64_t squares[2], products[2];
 };
 
-/** Calls that a gate has counted until the last phase was over, and of these: in the phases with hooks of this batch, and in the
- * sleeps that it will tell of. */
+/** Calls that a gate has counted until the last phase was over, and of these in the phases with hooks of this batch. */
 struct ap_gate_phases {
 	uint64_t seen;
-	uint32_t awake, asleep;
+	uint32_t awake, reserved;
 };
 
 /** By number of the patched function; and by that of the gate, the runtime's own. */
@@ -665,24 +663,14 @@ struct ap_gates {
 	uint64_t awake_others, now_others, sleep_others, others_seen;
 	uint64_t now_squares[2]; /* over the phases of this batch, which are so many: */
 	uint32_t now_phases;
-	ap_ref sleepers; /* struct ap_sleepers; 0: none */
-	uint64_t awake_ns,
-		asleep_ns; /* CPU time of the process in these phases, and in the sleeps between them */
+	ap_ref sleepers;   /* struct ap_sleepers; 0: none */
+	uint64_t awake_ns; /* CPU time of the process in these phases */
+	uint32_t used_n, reserved;
 	uint64_t reserved_more[5];
 	struct ap_gate gate[AP_GATES];
+	uint16_t used
+		[AP_GATES]; /* those that are some function's, in the order in which they were made */
 };
-
-/** ap_sleep_most() - the most that the calls of others in sleeps may be said to be, if they were so many, @others, in phases with hooks.
- * They come in bursts, and phases may have met none: then there are more of them for each moment of sleep than hooks can have slowed
- * the program by. @awake, @asleep: CPU time, ns; @hooks: what hooks took of the first. */
-static inline uint64_t ap_sleep_most(uint64_t others, uint64_t awake, uint64_t asleep,
-				     uint64_t hooks)
-{
-	const uint64_t least = awake / 4, rest = awake > hooks ? awake - hooks : 0;
-	const unsigned __int128 most = (unsigned __int128)others * asleep * 5;
-	const uint64_t by = (rest > least ? rest : least) * 4; /* and a quarter more */
-	return by == 0 || most / by > UINT64_MAX ? UINT64_MAX : (uint64_t)(most / by);
-}
 
 /** A function whose hooks are patched out (asleep) most of the time. What is called in between is not counted; how often it was
  * called while they were there (awake), as compared to functions that are always counted (others) in the same thread, tells how often

@@ -180,56 +180,6 @@ START_TEST(eight_phases_are_not_few)
 }
 END_TEST
 
-START_TEST(more_others_than_there_was_time_for_are_in_no_phase)
-{
-	eight_phases();
-	first->awake_ns = first->asleep_ns = 1000;
-	first->sleep_others = 600; /* of 240, and a quarter more */
-	expect(4000 + 3000, 1509, AP_CALLS_ESTIMATED);
-	first->asleep_ns = 2000;
-	expect(4000 + 6000, 235, AP_CALLS_ESTIMATED); /* 200 by the model, 122 of the sample */
-	b->hdr->hook_gate_x1000 = 40;
-	first->asleep_ns = 1000; /* of them 211 for 2,640 calls */
-	expect(4000 + 3800, 1909, AP_CALLS_ESTIMATED);
-}
-END_TEST
-
-START_TEST(the_phase_that_goes_on_has_no_time_to_compare_with)
-{
-	eight_phases();
-	gate(first, B, 240);
-	gate(first, A, 1000 + 2400);
-	first->awake_ns = first->asleep_ns = 1000;
-	first->sleep_others = 600;
-	expect(4000 + 3000, 1508,
-	       AP_CALLS_ESTIMATED); /* 1,500, 140 by the model, 61 of the sample */
-}
-END_TEST
-
-START_TEST(one_phase_limits_the_sleep_as_well)
-{
-	phase_of(300);
-	first->awake_ns = first->asleep_ns = 1000;
-	first->sleep_others = 100;		     /* of 30, and a quarter more */
-	expect(4000 + 370, 205, AP_CALLS_ESTIMATED); /* 185, and 87 by the model */
-	first->now_others = 0;
-	expect(4000 + 1000 + 750, 115, AP_CALLS_ESTIMATED);
-}
-END_TEST
-
-START_TEST(a_sleep_does_not_begin_after_the_end)
-{
-	eight_phases();
-	first->awake_ns = first->asleep_ns = 1000;
-	first->sleep_others = 600;
-	b->hdr->end_ticks = T0;
-	b->hdr->asleep_since = b->hdr->usage.cpu_at_ticks = T0 + 10;
-	b->hdr->asleep_since_cpu_ns = 10; /* and 0 when it was read */
-	b->hdr->asleep_late = UINT64_MAX / 4;
-	expect(4000 + 3000, 1509, AP_CALLS_ESTIMATED);
-}
-END_TEST
-
 /* It goes on; others have made 20 calls in it. */
 static void sleep_on(void)
 {
@@ -394,10 +344,6 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, phases_that_differ_in_all_alike_do_not);
 	tcase_add_test(tests, the_phase_that_is_not_over_is_one);
 	tcase_add_test(tests, eight_phases_are_not_few);
-	tcase_add_test(tests, more_others_than_there_was_time_for_are_in_no_phase);
-	tcase_add_test(tests, the_phase_that_goes_on_has_no_time_to_compare_with);
-	tcase_add_test(tests, one_phase_limits_the_sleep_as_well);
-	tcase_add_test(tests, a_sleep_does_not_begin_after_the_end);
 	tcase_add_test(tests, a_sleep_without_phases_is_like_those_before);
 	tcase_add_test(tests, of_a_sleep_that_goes_on_for_too_long_nothing_is_known);
 	tcase_add_test(tests, of_the_first_sleep_all_is_uncertain);
