@@ -63,8 +63,8 @@ static inline __attribute__((always_inline)) struct ap_gate *gate_at(struct ap_g
 								     uint32_t k)
 {
 	_Static_assert(sizeof(struct ap_gate) == 32, "16 bytes of code for each");
-	const uint64_t at = ((uint64_t)function << 1) + k * sizeof(struct ap_gate);
-	return (struct ap_gate *)((char *)gates + (at & (AP_GATES - 1) * sizeof(struct ap_gate)));
+	const uint32_t at = ((uint32_t)(uint64_t)function + k * 16) & (AP_GATES - 1) * 16;
+	return (struct ap_gate *)((char *)gates + (uint64_t)at * 2);
 }
 
 /* The gate of a function all of whose calls are hidden, where it is one of the first that are looked at, as most are. */
@@ -73,7 +73,7 @@ static inline __attribute__((always_inline)) struct ap_gate *closed_gate(struct 
 {
 	for (uint32_t k = 0; k < LOOKS; k++) {
 		struct ap_gate *gate = gate_at(gates, function, k);
-		if (gate->function == (uint64_t)function)
+		if (AP_LIKELY(gate->function == (uint64_t)function))
 			return gate;
 	}
 	return NULL;
@@ -215,11 +215,12 @@ static inline __attribute__((always_inline)) void exit_gated(void *function, voi
 		exit_unless_hidden(function, site, stack_pointer);
 }
 
-/* The kind is a constant in each hook: of what follows it keeps its own half. */
+/* The kind is a constant in each hook: of what follows it keeps its own half. A call that is only counted has no jump to take:
+ * that is what a budget leaves of most, and it is there to be little. */
 static inline __attribute__((always_inline)) void record(struct call call)
 {
 	const enum ap_way way = ap_runtime.way;
-	if (AP_UNLIKELY(way > AP_WAY_PLAIN)) {
+	if (AP_LIKELY(way > AP_WAY_PLAIN)) {
 		if (call.kind == AP_EVENT_EXIT)
 			exit_gated(call.function, call.site, call.stack_pointer);
 		else
