@@ -76,6 +76,16 @@ static double sleep_of(const struct table *t, const struct ap_sleeper *s)
 	return fmax(t->sleep_others + (double)s->pending - (double)s->skip, 0);
 }
 
+/* As the next, of what changed between two batches. */
+static double error_of_change(const struct table *t, const struct ap_sleeper *s, double now_calls)
+{
+	const double others = (double)t->gates.awake_others, one = sleep_of(t, s) / t->phases;
+	const double before = others > 0 ? (double)s->awake_calls / others : 0;
+	const double change = others > 0 ? (now_calls / t->now_others - before) * one : 0;
+
+	return change * change;
+}
+
 /* As the program does (runtime/patch_count.c). Return: the square of the error of @missed calls. */
 static double error_of_batch(const struct table *t, const struct ap_sleeper *s, double calls,
 			     double now_calls, double missed)
@@ -88,7 +98,7 @@ static double error_of_batch(const struct table *t, const struct ap_sleeper *s, 
 	const double unexplained = squares - 2 * ratio * products + ratio * ratio * others2;
 	const double by = sleep * (sleep + t->now_others) / (t->now_others * t->now_others);
 
-	return fmax(unexplained, 0) * by * n / fmax(n - 3, 1) +
+	return error_of_change(t, s, now_calls) + fmax(unexplained, 0) * by * n / fmax(n - 3, 1) +
 	       (missed + 1) * sleep / t->now_others;
 }
 

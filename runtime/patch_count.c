@@ -112,6 +112,17 @@ static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64
 	add(s->error, times(missed + 1, sleep, others));
 }
 
+/* When a function began to be called, or was not called any more, in the sleep between two batches, is not known. */
+static void add_error_of_change(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t sleep)
+{
+	const uint64_t one = sleep / gates->now_phases;
+	const uint64_t now = times(one, s->now_calls, gates->now_others);
+	const uint64_t before =
+		gates->awake_others ? times(one, s->awake_calls, gates->awake_others) : now;
+	const uint64_t change = now > before ? now - before : before - now;
+	add_product(s->error, change, change);
+}
+
 /* The phases with hooks tell of the sleeps between them. */
 static void tell(const struct ap_gates *gates, struct ap_sleeper *s)
 {
@@ -122,6 +133,7 @@ static void tell(const struct ap_gates *gates, struct ap_sleeper *s)
 	}
 	const uint64_t missed = times(s->now_calls, sleep, gates->now_others);
 	add_error(gates, s, sleep, missed);
+	add_error_of_change(gates, s, sleep);
 	s->missed += missed;
 	s->pending = s->skip = 0;
 	s->awake_calls = s->now_calls;
@@ -143,8 +155,11 @@ static void tell_all(const struct ap_patch *patch, struct ap_gates *gates,
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
 		if (sleepers->all[i].state)
 			tell(gates, &sleepers->all[i]);
-	for (uint32_t u = 0; u < ap_gates_used(gates); u++)
-		sleepers->gate[gates->used[u]].awake = 0;
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+		struct ap_gate_phases *phases = &sleepers->gate[gates->used[u]];
+		phases->before = phases->awake;
+		phases->awake = 0;
+	}
 	gates->awake_others = gates->now_others;
 	begin_batch(gates);
 }
@@ -268,6 +283,34 @@ void ap_patch_count_tell(const struct ap_control *c, const struct ap_patch *patc
 	}
 }
 
+/* What there is to compare with the first batch are the calls since there was a list, of who found it. */
+static void begin_first_batch(const struct ap_patch *patch, struct ap_gates *gates,
+			      struct ap_sleepers *sleepers)
+{
+	begin_batch(gates);
+	for (uint32_t u = 0; gates == patch->woken_for && u < patch->before_n; u++) {
+		const uint64_t calls =
+			above(ap_gate_calls(ap_gate_used(gates, u)), patch->before[u]);
+		const uint32_t before = calls < UINT32_MAX ? (uint32_t)calls : UINT32_MAX;
+		sleepers->gate[gates->used[u]].before = before;
+		gates->awake_others += before;
+	}
+}
+
+/* In the batch before it was one of them. */
+static void take_from_others(const struct ap_control *c, struct ap_gates *gates,
+			     struct ap_sleepers *sleepers, uint32_t i)
+{
+	struct ap_sleeper *s = &sleepers->all[i];
+	const uint32_t k = ap_gate_find(gates->gate, ap_patched_at(c, i)->address);
+	if (!s->state || k >= AP_GATES)
+		return;
+	s->state = AP_SLEEPER_COUNTS;
+	s->skip = gates->sleep_others;
+	s->awake_calls = sleepers->gate[k].before;
+	gates->awake_others = above(gates->awake_others, s->awake_calls);
+}
+
 /* Threads that have demoted the new ones by themselves will notice nothing. */
 static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 			   struct ap_gates *gates, uint32_t from)
@@ -279,13 +322,10 @@ static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 	gates->others_seen = others_of(c, gates);
 	if (!sleepers)
 		return;
-	if (first) /* of no phase that is over it is known what calls were whose */
-		begin_batch(gates);
-	for (uint32_t i = from; i < patch->chosen_n; i++) {
-		struct ap_sleeper *s = &sleepers->all[i];
-		s->state = s->state ? AP_SLEEPER_COUNTS : AP_SLEEPER_NONE;
-		s->skip = gates->sleep_others;
-	}
+	if (first)
+		begin_first_batch(patch, gates, sleepers);
+	for (uint32_t i = from; i < patch->chosen_n; i++)
+		take_from_others(c, gates, sleepers, i);
 }
 
 void ap_patch_count_from_here(struct ap_control *c, struct ap_patch *patch, uint32_t from)

@@ -639,10 +639,11 @@ struct ap_sleeper {
 	uint64_t squares[2], products[2];
 };
 
-/** Calls that a gate has counted until the last phase was over, and of these in the phases with hooks of this batch. */
+/** Calls that a gate has counted until the last phase was over, and of these in the phases with hooks of this batch, and of the one
+ * before. */
 struct ap_gate_phases {
 	uint64_t seen;
-	uint32_t awake, reserved;
+	uint32_t awake, before;
 };
 
 /** By number of the patched function; and by that of the gate, the runtime's own. */
