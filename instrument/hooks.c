@@ -137,11 +137,13 @@ static AP_COLD void enter_and_look(void *function, void *site, uint64_t stack_po
 static inline __attribute__((always_inline)) void enter_seen(void *function, void *site,
 							     uint64_t stack_pointer)
 {
-	struct ap_ctl *ctl = ap_self;
-	if (AP_UNLIKELY(ap_runtime.patch_due) && !ctl->window && --ctl->look_later < 0)
+	const struct call call = {function, site, stack_pointer, AP_EVENT_ENTER};
+	const uint64_t time = ap_arch_event_time(stack_pointer);
+	if (AP_UNLIKELY(ap_runtime.patch_due) && !ap_self->window &&
+	    (--ap_self->look_later < 0 || ap_patch_due(time)))
 		enter_and_look(function, site, stack_pointer);
 	else
-		record_enter(function, site, stack_pointer);
+		record_at(call, time);
 }
 
 /* Functions are patched whose gates are still open here: they are closed first, for else calls would be lost. */

@@ -73,7 +73,7 @@ static double square_sum(const uint64_t sum[2])
 /* Calls of others in sleeps that are not estimated yet. */
 static double sleep_of(const struct table *t, const struct ap_sleeper *s)
 {
-	return fmax(t->sleep_others + (double)s->pending - (double)s->skip, 0);
+	return t->sleep_others + (double)s->pending;
 }
 
 /* As the next, of what changed between two batches. */

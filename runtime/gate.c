@@ -13,8 +13,8 @@
 #define LASTING_NS 100000ull
 #define AP_GATES_BYTES (sizeof(struct ap_gates) + sizeof(struct ap_governor))
 
-/* Where hooks are patched, those that are not look more often, as they tell the time for all. Nobody knows beforehand which these
- * will be. */
+/* Where hooks are patched, those that are not look more often, as their calls say when the others come back. Nobody knows
+ * beforehand which these will be. */
 static bool looks_often(const struct ap_gate *gate)
 {
 	return !(gate->kept & AP_GATE_PATCHED) && ap_patch_goes_on();
@@ -68,6 +68,10 @@ static bool begins_window(struct ap_ctl *ctl, const struct ap_gates *gates,
 void ap_gate_pass(struct ap_ctl *ctl)
 {
 	struct ap_governor *const governor = ctl->governor;
+	if (ctl->look_later >= 0) { /* as none has come for long */
+		ap_patch_turn(ap_runtime.control, ctl);
+		return;
+	}
 	ctl->look_later = governor
 				  ? (int32_t)ap_random_exponential(&governor->random, AP_LOOK_CALLS)
 				  : (int32_t)AP_LOOK_CALLS;

@@ -101,6 +101,7 @@ static void begin_phase_of(struct ap_gates *gates)
 	begin_phase();
 	patch.woken_for = gates;
 	patch.before_n = gates ? ap_gates_used(gates) : 0;
+	patch.before_others = gates ? gates->others : 0;
 	for (uint32_t u = 0; u < patch.before_n; u++)
 		patch.before[u] = ap_gate_calls(ap_gate_used(gates, u));
 }
@@ -116,9 +117,10 @@ static void pace(struct ap_control *c)
 	h->asleep_late = now + late;
 }
 
-/* Where hooks cannot come back, or there are none that could go. */
+/* Where hooks cannot come back, or there are none that could go. By then, not by others' calls. */
 static void try_again_later(void)
 {
+	ap_patch_pace_begin(&patch);
 	set_due(ap_ticks() + ap_ticks_of_ns(ap_patch_sleep_ns(&patch)));
 }
 
@@ -140,22 +142,23 @@ static void choose(struct ap_control *c)
 	if (!gates || (ap_patch_sleepers_of(c, gates) && !ap_patch_batch_is_over(gates)))
 		return;
 	const uint64_t others = ap_patch_others(c, &patch, gates);
-	const uint64_t calls = ap_patch_choose(c, &patch, gates);
+	const uint64_t calls = ap_patch_choose(c, &patch, gates); /* more by now, if it goes on */
 	if (patch.chosen_n == chosen_n)
 		return;
 	ap_patch_count_tell(c, &patch, 2);
 	ap_patch_count_from_here(c, &patch, chosen_n);
-	ap_patch_pace_others(&patch, others - calls, others);
+	ap_patch_pace_others(&patch, others > calls ? others - calls : 0, others);
 }
 
-static void fall_asleep(struct ap_control *c)
+static void fall_asleep(struct ap_control *c, struct ap_gates *gates)
 {
 	const uint64_t now = ap_ticks();
 	ap_patch_count_phase(c, &patch);
 	choose(c);
 	ap_patch_count_tell(c, &patch, AP_PATCH_BATCH);
 	__atomic_store_n(&ap_runtime.patched_n, patch.chosen_n, __ATOMIC_RELEASE);
-	if (patch.chosen_n == 0) { /* that phase goes on */
+	if (patch.chosen_n == 0) {
+		begin_phase_of(gates);
 		try_again_later();
 		return;
 	}
@@ -198,7 +201,7 @@ static void wake_up(struct ap_control *c, struct ap_gates *gates)
 	set_asleep(false);
 	begin_phase_of(gates);
 	const uint64_t counted_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	patch.turn_ticks = ap_ticks_of_ns(larger(written_ns - cpu_ns, counted_ns - written_ns));
+	patch.turn_ns = larger(written_ns - cpu_ns, counted_ns - written_ns);
 	if (patch.over)
 		set_due(0);
 	else
@@ -226,7 +229,7 @@ static void turn_body(void *argument)
 	else if (patch.over)
 		set_due(0);
 	else
-		fall_asleep(c);
+		fall_asleep(c, ctl->gates_all);
 }
 
 static bool is_due(uint64_t ticks)
@@ -320,7 +323,6 @@ static void begin(struct ap_control *c, struct ap_gates *gates)
 	patch.random = now | 1;
 	patch.had_filter = has_filter();
 	begin_phase_of(gates);
-	ap_patch_pace_begin(&patch);
 	try_again_later();
 }
 
@@ -352,7 +354,6 @@ static void look_for_list(struct ap_control *c, struct ap_gates *gates)
 		give_up(c, "patch: who was to list the hooks did not");
 }
 
-/* After hours without a call the low bits of the time that events have may be on either side again. */
 void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl)
 {
 	if (!c->header->patch_wanted)

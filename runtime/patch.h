@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* runtime/patch.h - what the files of patching share. Only who holds the lock of patch.c is in there; but threads join by themselves. */
+/* runtime/patch.h - what the files of patching share. Only who holds the lock (patch_lock.c) is in there; but threads join by themselves. */
 #ifndef AP_RUNTIME_PATCH_H
 #define AP_RUNTIME_PATCH_H
 
@@ -22,12 +22,13 @@ struct ap_patch {
 	int64_t drawn;
 	uint64_t drawn_cpu_ns;
 	uint64_t
-		turn_ticks; /* of CPU time, that the last one took: writing, or counting where that takes longer */
+		turn_ns; /* of CPU time, that the last one took: writing, or counting where that takes longer */
 	uint64_t since_cpu_ns; /* the CPU time of the process when this phase began */
 	uint64_t phase_ns;     /* CPU time of the one that is over */
 	struct ap_gates
 		*woken_for; /* NULL: for whoever; so many were used then, and had counted: */
 	uint32_t before_n;
+	uint64_t before_others; /* calls of functions without a closed gate */
 	uint64_t before[AP_GATES];
 	uint64_t calls[AP_PATCHED_MOST]; /* of one table, at one moment */
 	uint32_t chosen

@@ -8,12 +8,13 @@
 #define MOST 4u	   /* if that is not more than one in so many */
 #define RAREST_LOG2 14u
 #define LEAST_CALLS 4096u /* in a phase, before it tells which are rare */
-/* What two turns take for a page of code with hooks in it, of which a sleep is to save the double. */
+/* What two turns take for a page of code with hooks in it, of which a sleep is to save so many times as much. */
 #define PAGE_NS 5000u
 #define PAGE_BYTES 4096u
 #define WORTH 4u
-#define SLEEP_NS 8000000ull /* as it should be: the shorter they are, the more of them tell */
-#define MOST_SITES 65536u   /* of all: those that are far from each other are a system call each */
+#define SLEEP_NS                                                                                   \
+	8000000ull /* about as long as it is then: the shorter sleeps are, the more phases tell of them */
+#define MOST_SITES 65536u /* of all: those that are far from each other are a system call each */
 
 static bool is_chosen(const struct ap_patch *patch, uint32_t place)
 {
@@ -199,11 +200,11 @@ uint64_t ap_patch_others(const struct ap_control *c, const struct ap_patch *patc
 			 struct ap_gates *gates)
 {
 	const uint32_t n = ap_gates_used(gates);
-	uint64_t calls = 0;
+	uint64_t calls = gates->others - patch->before_others;
+	if (ap_patch_sleepers_of(c, gates))
+		return gates->now_others;
 	for (uint32_t u = 0; u < n; u++)
-		calls += ap_gate_used(gates, u)->kept & AP_GATE_PATCHED
-				 ? 0
-				 : calls_of(c, patch, gates, u);
+		calls += calls_now(patch, gates, u); /* none is patched */
 	return calls;
 }
 

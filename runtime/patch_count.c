@@ -126,16 +126,18 @@ static void add_error_of_change(const struct ap_gates *gates, struct ap_sleeper 
 /* The phases with hooks tell of the sleeps between them. */
 static void tell(const struct ap_gates *gates, struct ap_sleeper *s)
 {
-	const uint64_t all = gates->sleep_others + s->pending, sleep = above(all, s->skip);
+	const uint64_t sleep = gates->sleep_others + s->pending;
 	if (s->state < AP_SLEEPER_COUNTS) {
-		s->pending = all;
+		s->pending = sleep;
 		return;
 	}
 	const uint64_t missed = times(s->now_calls, sleep, gates->now_others);
 	add_error(gates, s, sleep, missed);
 	add_error_of_change(gates, s, sleep);
+	if (gates->now_phases < AP_PATCH_BATCH) /* which may be of one part of the program */
+		add_product(s->error, missed / gates->now_phases, missed / gates->now_phases);
 	s->missed += missed;
-	s->pending = s->skip = 0;
+	s->pending = 0;
 	s->awake_calls = s->now_calls;
 	s->now_calls = 0;
 	s->squares[0] = s->squares[1] = s->products[0] = s->products[1] = 0;
@@ -288,9 +290,12 @@ static void begin_first_batch(const struct ap_patch *patch, struct ap_gates *gat
 			      struct ap_sleepers *sleepers)
 {
 	begin_batch(gates);
-	for (uint32_t u = 0; gates == patch->woken_for && u < patch->before_n; u++) {
-		const uint64_t calls =
-			above(ap_gate_calls(ap_gate_used(gates, u)), patch->before[u]);
+	if (gates != patch->woken_for)
+		return;
+	gates->awake_others = gates->others - patch->before_others;
+	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
+		const uint64_t seen = u < patch->before_n ? patch->before[u] : 0;
+		const uint64_t calls = above(ap_gate_calls(ap_gate_used(gates, u)), seen);
 		const uint32_t before = calls < UINT32_MAX ? (uint32_t)calls : UINT32_MAX;
 		sleepers->gate[gates->used[u]].before = before;
 		gates->awake_others += before;
@@ -306,7 +311,6 @@ static void take_from_others(const struct ap_control *c, struct ap_gates *gates,
 	if (!s->state || k >= AP_GATES)
 		return;
 	s->state = AP_SLEEPER_COUNTS;
-	s->skip = gates->sleep_others;
 	s->awake_calls = sleepers->gate[k].before;
 	gates->awake_others = above(gates->awake_others, s->awake_calls);
 }
@@ -320,6 +324,8 @@ static void begin_in_table(struct ap_control *c, const struct ap_patch *patch,
 		ap_patch_note_joined(c, gates, i);
 	struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
 	gates->others_seen = others_of(c, gates);
+	if (!sleepers && from == 0) /* until now nothing has been patched */
+		begin_batch(gates);
 	if (!sleepers)
 		return;
 	if (first)

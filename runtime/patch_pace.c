@@ -29,7 +29,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 uint64_t ap_patch_sleep_ns(const struct ap_patch *patch)
 {
 	const uint64_t us = ap_runtime.settings.awake_us;
-	const uint64_t worth = ap_ns_of_ticks(patch->turn_ticks) * TURNS;
+	const uint64_t worth = patch->turn_ns * TURNS;
 	return us ? us * 1000 * RATIO : larger(worth, AWAKE_NS * RATIO);
 }
 

@@ -367,7 +367,8 @@ struct ap_gates *ap_gates_take(struct ap_control *c, struct ap_thread *thread);
 /** ap_gates_give() - the thread is over and all of its events are folded: its table is for others. What it counted stays there. */
 void ap_gates_give(struct ap_control *c, struct ap_thread *thread);
 
-/** ap_gate_pass() - a call that is recorded looks whether hooks that are patched go or come back, as one in AP_LOOK_CALLS does. */
+/** ap_gate_pass() - a call that is recorded looks whether hooks that are patched go or come back, as one in AP_LOOK_CALLS does, and any
+ * where none has for long. */
 void ap_gate_pass(struct ap_ctl *ctl);
 #define AP_LOOK_CALLS 64u
 
@@ -377,6 +378,12 @@ void ap_gate_pass(struct ap_ctl *ctl);
 void ap_patch_look(struct ap_control *c, struct ap_ctl *ctl);
 /** ap_patch_goes_on() - are hooks patched, or may they be yet? */
 bool ap_patch_goes_on(void);
+/** ap_patch_due() - has nobody looked for long at @time, of an event: 48 bits of it? Right within hours. */
+static inline bool ap_patch_due(uint64_t time)
+{
+	const uint64_t due = __atomic_load_n(&ap_runtime.patch_due, __ATOMIC_RELAXED);
+	return (int64_t)((time - due) << 16) >= 0;
+}
 /** ap_patch_pace_counts() - one of others' looks, at @ticks. Return: is it time for a turn? */
 bool ap_patch_pace_counts(uint64_t ticks);
 /** ap_patch_turn() - the next phase begins, if it is time. Any thread, @ctl: its own; signal-safe. */

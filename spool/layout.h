@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define AP_SPOOL_MAGIC "APSPOOL" /* with its NUL: 8 bytes */
-#define AP_SPOOL_VERSION 8u
+#define AP_SPOOL_VERSION 9u
 #define AP_SPOOL_BYTE_ORDER 0x01020304u
 
 /** A file offset in units of AP_REF_UNIT bytes; 0 is "none". */
@@ -626,13 +626,12 @@ enum ap_sleeper_state {
  * from a batch of phases with hooks between them. */
 struct ap_sleeper {
 	uint32_t state; /* enum ap_sleeper_state */
-	uint32_t reserved;
+	uint32_t reserved[3];
 	uint64_t seen;	      /* calls that the gate had counted when the last phase was over */
 	uint64_t now_calls;   /* in the phases of this batch */
 	uint64_t awake_calls; /* in those of the batch before, which has told */
 	uint64_t
-		pending; /* calls of others in sleeps that are not estimated yet, besides the table's, */
-	uint64_t skip;	 /* and how many of these were before this one was patched */
+		pending; /* calls of others in sleeps that are not estimated yet, besides the table's */
 	uint64_t missed; /* the estimates, and the squares of their errors */
 	uint64_t error[2];
 	/* Of this batch, over its phases: squares of its calls, and its calls times those of others. 128 bits, low half first. */

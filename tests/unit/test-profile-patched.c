@@ -234,8 +234,8 @@ START_TEST(one_that_joined_in_this_phase_does_not_tell_yet)
 	sleeper->state = AP_SLEEPER_JOINED;
 	sleeper->missed = sleeper->awake_calls = 0;
 	sleeper->pending = 30;
-	sleeper->skip = 60;
-	expect(200, 200, AP_CALLS_ESTIMATED); /* 20 calls of others, by one phase */
+	first->sleep_others = 0;
+	expect(300, 300, AP_CALLS_ESTIMATED); /* 30 calls of others, by one phase */
 }
 END_TEST
 
