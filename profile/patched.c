@@ -98,7 +98,10 @@ static double error_of_batch(const struct table *t, const struct ap_sleeper *s, 
 	const double unexplained = squares - 2 * ratio * products + ratio * ratio * others2;
 	const double by = sleep * (sleep + t->now_others) / (t->now_others * t->now_others);
 
-	return error_of_change(t, s, now_calls) + fmax(unexplained, 0) * by * n / fmax(n - 3, 1) +
+	const double unseen = (double)s->cluster * sleep / t->now_others;
+
+	return error_of_change(t, s, now_calls) + unseen * unseen / AP_PATCH_UNSEEN +
+	       fmax(unexplained, 0) * by * n / fmax(n - 3, 1) +
 	       (missed + 1) * sleep / t->now_others;
 }
 

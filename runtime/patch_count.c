@@ -94,7 +94,7 @@ static uint64_t residual(u128 squares, u128 products, u128 others2, u128 calls, 
 
 /* The error of a ratio of two sums over clusters (Cochran, chapter 6), and of what sleeps, which are made of the same, differ from
  * it by. So few phases know it badly themselves: that it is of Student's distribution makes it larger by (n - 1) / (n - 3). That
- * calls are a sample comes to it: a function that was not seen may have been called. */
+ * calls are a sample comes to it: a function that was not seen may have been called, and as often as in phases that did see it. */
 static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64_t sleep,
 		      uint64_t missed)
 {
@@ -110,6 +110,10 @@ static void add_error(const struct ap_gates *gates, struct ap_sleeper *s, uint64
 	const u128 error = (of_phases << 2 * shift) / others * by / (n > 4 ? n - 3 : 1) * n;
 	add(s->error, error < MOST_MISSED ? (uint64_t)error : MOST_MISSED);
 	add(s->error, times(missed + 1, sleep, others));
+	if (s->now_calls)
+		s->cluster = (uint64_t)(sum_of(s->squares) / s->now_calls);
+	const uint64_t unseen = times(s->cluster, sleep, others);
+	add_product(s->error, unseen, unseen / AP_PATCH_UNSEEN);
 }
 
 /* When a function began to be called, or was not called any more, in the sleep between two batches, is not known. */

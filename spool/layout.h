@@ -616,6 +616,8 @@ struct ap_gate {
 
 #define AP_PATCHED_MOST 512u
 #define AP_PATCH_BATCH 8u /* so many phases with hooks, or more, tell of the sleeps between them */
+#define AP_PATCH_UNSEEN                                                                            \
+	4u /* one batch in so many does not see of a function what another one did */
 enum ap_sleeper_state {
 	AP_SLEEPER_NONE = 0,
 	AP_SLEEPER_JOINED = 1, /* in this phase */
@@ -626,8 +628,9 @@ enum ap_sleeper_state {
  * from a batch of phases with hooks between them. */
 struct ap_sleeper {
 	uint32_t state; /* enum ap_sleeper_state */
-	uint32_t reserved[3];
-	uint64_t seen;	      /* calls that the gate had counted when the last phase was over */
+	uint32_t reserved;
+	uint64_t cluster; /* calls in a phase that has any, as far as is known: squares by calls */
+	uint64_t seen;	  /* calls that the gate had counted when the last phase was over */
 	uint64_t now_calls;   /* in the phases of this batch */
 	uint64_t awake_calls; /* in those of the batch before, which has told */
 	uint64_t

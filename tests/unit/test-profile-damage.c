@@ -118,7 +118,7 @@ START_TEST(a_foreign_header_is_refused_by_name)
 	expect_refused("not an autoprof spool");
 	use("folded");
 	b->hdr->version = AP_SPOOL_VERSION + 1;
-	expect_refused("version 9, this program reads version 8");
+	expect_refused("version 10, this program reads version 9");
 	use("folded");
 	b->hdr->byte_order = 0x04030201;
 	expect_refused("another byte order");
