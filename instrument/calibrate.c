@@ -8,6 +8,7 @@
  * under way: between the stamps a call of a function that waits for its own results loses 1 ns where one that does nothing
  * loses 14, while its caller loses the same everywhere. No figure is right for all code: the mean of three kinds is taken. */
 #include "runtime/runtime.h"
+#include "spool/sums.h"
 
 void __cyg_profile_func_enter(void *function, void *call_site);
 void __cyg_profile_func_exit(void *function, void *call_site);
@@ -107,21 +108,6 @@ static uint64_t ticks_inside(const struct ap_event *slots)
 	return ticks;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static uint64_t above(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 /* The best of the rounds of each: the first are cold. */
 struct recorded {
 	uint64_t hooked[BODIES], inside;
@@ -149,15 +135,16 @@ static uint64_t time_in_ring(body_fn body)
 static void measure_recorded(struct recorded *best)
 {
 	for (size_t i = BODIES; i-- > 0;)
-		best->hooked[i] = smaller(best->hooked[i], time_in_ring(bodies[i]));
-	best->inside = smaller(best->inside, ticks_inside(ring.slots)); /* of no_work(), the last */
+		best->hooked[i] = ap_smaller(best->hooked[i], time_in_ring(bodies[i]));
+	best->inside =
+		ap_smaller(best->inside, ticks_inside(ring.slots)); /* of no_work(), the last */
 }
 
 static void measure_without(struct best *best)
 {
 	for (size_t i = 0; i < BODIES; i++) {
-		best->empty[i] = smaller(best->empty[i], time_empty(bodies[i]));
-		best->bare[i] = smaller(best->bare[i], time_bare(bodies[i]));
+		best->empty[i] = ap_smaller(best->empty[i], time_empty(bodies[i]));
+		best->bare[i] = ap_smaller(best->bare[i], time_bare(bodies[i]));
 	}
 }
 
@@ -169,7 +156,7 @@ static void measure_gated(struct best *best, struct ap_ctl *ctl)
 	ctl->window = 0;
 	ctl->gates = gates;
 	for (size_t i = 0; i < BODIES; i++)
-		best->gated[i] = smaller(best->gated[i], time_in_ring(bodies[i]));
+		best->gated[i] = ap_smaller(best->gated[i], time_in_ring(bodies[i]));
 	ctl->gates = NULL;
 }
 
@@ -181,14 +168,15 @@ struct cost {
 
 static struct cost cost_of(const struct recorded *recorded, const uint64_t *bare)
 {
-	struct cost cost = {.added = above(recorded->hooked[0], bare[0]),
+	struct cost cost = {.added = ap_less(recorded->hooked[0], bare[0]),
 			    .inside_least = UINT64_MAX};
-	cost.outside = above(cost.added, recorded->inside);
+	cost.outside = ap_less(cost.added, recorded->inside);
 	for (size_t i = 0; i < BODIES; i++) {
-		const uint64_t inside = above(above(recorded->hooked[i], bare[i]), cost.outside);
+		const uint64_t inside =
+			ap_less(ap_less(recorded->hooked[i], bare[i]), cost.outside);
 		cost.inside_sum += inside;
-		cost.inside_least = smaller(cost.inside_least, inside);
-		cost.inside_most = larger(cost.inside_most, inside);
+		cost.inside_least = ap_smaller(cost.inside_least, inside);
+		cost.inside_most = ap_larger(cost.inside_most, inside);
 	}
 	return cost;
 }
@@ -197,7 +185,7 @@ static void conclude_plain(const struct best *best, struct ap_hook_cost *ret)
 {
 	const struct cost cost = cost_of(&best->always, best->bare);
 	ret->pair = cost.added * 1000 / PAIRS;
-	ret->empty = smaller(above(best->empty[0], best->bare[0]), cost.added) * 1000 / PAIRS;
+	ret->empty = ap_smaller(ap_less(best->empty[0], best->bare[0]), cost.added) * 1000 / PAIRS;
 	ret->inside = cost.inside_sum * 1000 / (PAIRS * BODIES);
 	ret->outside = cost.outside * 1000 / PAIRS;
 	ret->error = (cost.inside_most - cost.inside_least) * 500 / PAIRS;
@@ -208,7 +196,7 @@ static void conclude_gated(const struct best *best, struct ap_hook_cost *ret)
 	const struct cost cost = cost_of(&best->window, best->bare);
 	uint64_t gated = 0;
 	for (size_t i = 0; i < BODIES; i++)
-		gated = larger(gated, above(best->gated[i], best->empty[i]));
+		gated = ap_larger(gated, ap_less(best->gated[i], best->empty[i]));
 	ret->window_inside = cost.inside_sum * 1000 / (PAIRS * BODIES);
 	ret->window_outside = cost.outside * 1000 / PAIRS;
 	ret->gate = gated * 1000 / PAIRS;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "profile/reader.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 /* What the hooks of a call are, in its own time and its caller's: thousandths of ticks. */
 struct cost {

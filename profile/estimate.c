@@ -16,7 +16,7 @@
 
 #include "profile/model.h"
 #include "profile/reader.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 #define GROUPS AP_WINDOW_GROUPS
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "profile/reader.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 /* A sum of the shards that is below 0 was read while it changed. */
 static uint64_t not_below_zero(uint64_t ticks)

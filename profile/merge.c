@@ -8,7 +8,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 /* What one profile's ids are in the merged one. */
 struct ids {

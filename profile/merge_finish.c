@@ -8,7 +8,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 #define HOPS_MOST 64 /* processes in between that recorded nothing */
 

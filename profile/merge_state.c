@@ -6,7 +6,7 @@
 
 #include "profile/merging.h"
 #include "profile/notes.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 #define LINES_MOST 256u
 /* Open calls of a thread that are listed: the outermost, and the innermost ones. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "profile/reader.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 #include "spool/pause.h"
 
 /* The ratio is taken with hooks and used where there are none: code with many of them is slower with them than other code, and

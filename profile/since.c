@@ -9,7 +9,7 @@
 
 #include "profile/map.h"
 #include "profile/notes.h"
-#include "profile/sums.h"
+#include "spool/sums.h"
 
 /* Ids of the spool are the same in both; those of what the reader found in events may differ. */
 struct since {

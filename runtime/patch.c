@@ -14,6 +14,7 @@
 #include "runtime/sys.h"
 #include "spool/names.h"
 #include "spool/pause.h"
+#include "spool/sums.h"
 
 #define LATE_NS                                                                                    \
 	100000000ull /* that nothing was called in a sleep which would tell of it, and four times what is usual */
@@ -22,7 +23,7 @@
 #define FORK_STEPS 20000 /* a second */
 
 static struct ap_patch patch;
-static char stack[STACK_BYTES] __attribute__((aligned(16))); /* of who holds it */
+static char stack[STACK_BYTES] __attribute__((aligned(16))); /* of who holds the lock */
 
 static void set_due(uint64_t ticks)
 {
@@ -56,11 +57,6 @@ static void give_up(struct ap_control *c, const char *why)
 	give_up_silently(c, why);
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static void note_uncounted(struct ap_control *c)
 {
 	for (uint32_t i = 0; i < patch.chosen_n; i++)
@@ -90,15 +86,10 @@ static bool write_awake(struct ap_control *c)
 	return written != AP_PATCH_UNWRITTEN;
 }
 
-static void begin_phase(void)
-{
-	patch.since_cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
 /* With hooks: @gates are those of the thread that comes by; NULL: of none. */
 static void begin_phase_of(struct ap_gates *gates)
 {
-	begin_phase();
+	patch.since_cpu_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	patch.woken_for = gates;
 	patch.before_n = gates ? ap_gates_used(gates) : 0;
 	patch.before_others = gates ? gates->others : 0;
@@ -111,7 +102,7 @@ static void pace(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
 	const uint64_t most = ap_patch_pace(&patch), now = ap_ticks();
-	const uint64_t late = larger(most * 4, ap_ticks_of_ns(LATE_NS));
+	const uint64_t late = ap_larger(most * 4, ap_ticks_of_ns(LATE_NS));
 	set_due(now + most);
 	h->asleep_late_cpu_ns = patch.drawn_cpu_ns + ap_ns_of_ticks(late);
 	h->asleep_late = now + late;
@@ -165,7 +156,6 @@ static void fall_asleep(struct ap_control *c, struct ap_gates *gates)
 	set_asleep(true);
 	__atomic_store_n(&c->header->asleep_since, now, __ATOMIC_RELEASE);
 	const enum ap_patch_written written = ap_patch_code_write(&patch, true);
-	begin_phase();
 	pace(c);
 	if (written == AP_PATCH_WRITTEN)
 		return;
@@ -201,7 +191,7 @@ static void wake_up(struct ap_control *c, struct ap_gates *gates)
 	set_asleep(false);
 	begin_phase_of(gates);
 	const uint64_t counted_ns = ap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	patch.turn_ns = larger(written_ns - cpu_ns, counted_ns - written_ns);
+	patch.turn_ns = ap_larger(written_ns - cpu_ns, counted_ns - written_ns);
 	if (patch.over)
 		set_due(0);
 	else

@@ -23,8 +23,8 @@ struct ap_patch {
 	uint64_t drawn_cpu_ns;
 	uint64_t
 		turn_ns; /* of CPU time, that the last one took: writing, or counting where that takes longer */
-	uint64_t since_cpu_ns; /* the CPU time of the process when this phase began */
-	uint64_t phase_ns;     /* CPU time of the one that is over */
+	uint64_t since_cpu_ns; /* the CPU time of the process when this phase with hooks began */
+	uint64_t phase_ns;     /* CPU time of the last one that is over */
 	struct ap_gates
 		*woken_for; /* NULL: for whoever; so many were used then, and had counted: */
 	uint32_t before_n;

@@ -59,11 +59,11 @@ static uint64_t calls_now(const struct ap_patch *patch, struct ap_gates *gates, 
 }
 
 /* In all phases of the batch. */
-static uint64_t calls_of(const struct ap_control *c, const struct ap_patch *patch,
-			 struct ap_gates *gates, uint32_t u)
+static uint64_t calls_of(const struct choice *choice, uint32_t u)
 {
-	const struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
-	return sleepers ? sleepers->gate[gates->used[u]].awake : calls_now(patch, gates, u);
+	const struct ap_sleepers *sleepers = ap_patch_sleepers_of(choice->c, choice->gates);
+	return sleepers ? sleepers->gate[choice->gates->used[u]].awake
+			: calls_now(choice->patch, choice->gates, u);
 }
 
 /* Calls of functions that have less than @least of them. */
@@ -72,7 +72,7 @@ static uint64_t sum_of_rare(const struct choice *choice, uint64_t least)
 	const uint32_t n = ap_gates_used(choice->gates);
 	uint64_t calls = 0;
 	for (uint32_t u = 0; u < n; u++) {
-		const uint64_t of_one = calls_of(choice->c, choice->patch, choice->gates, u);
+		const uint64_t of_one = calls_of(choice, u);
 		calls += of_one < least ? of_one : 0;
 	}
 	return calls;
@@ -181,7 +181,7 @@ static uint64_t consider(struct choice *choice, uint32_t u)
 {
 	struct ap_patch *patch = choice->patch;
 	const struct ap_gate *gate = ap_gate_used(choice->gates, u);
-	const uint64_t calls = calls_of(choice->c, patch, choice->gates, u);
+	const uint64_t calls = calls_of(choice, u);
 	if (!ap_gate_is_closed(gate) || calls < choice->least || gate->id < AP_ID_FIRST ||
 	    calls_now(patch, choice->gates, u) < choice->least_now)
 		return 0;

@@ -6,19 +6,14 @@
 #include <time.h>
 
 #include "runtime/patch.h"
+#include "spool/sums.h"
 
 #define TRIES 4
 #define ONE_MOMENT 256u	  /* the time in which no more than 1 in so many of a phase's calls come */
-#define LEAST_OTHERS 256u /* in phases with hooks, before they tell, */
+#define LEAST_OTHERS 256u /* in phases with hooks, before they tell */
 #define MOST_MISSED (1ull << 56)
 
 typedef unsigned __int128 u128;
-
-/* A call that begins a window is counted, and taken back: for a moment there is one too many. */
-static uint64_t above(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 /* Each gate is read once: the program goes on counting. */
 static uint64_t others_of(const struct ap_control *c, const struct ap_gates *gates)
@@ -55,7 +50,7 @@ static uint64_t count_table(const struct ap_control *c, struct ap_patch *patch,
 		for (uint32_t i = 0; i < patch->chosen_n; i++)
 			patch->calls[i] = calls_of(c, gates, i);
 		again = others_of(c, gates);
-	} while (above(again, others) > above(others, gates->others_seen) / ONE_MOMENT &&
+	} while (ap_less(again, others) > ap_less(others, gates->others_seen) / ONE_MOMENT &&
 		 ++tries < TRIES);
 	return others;
 }
@@ -173,19 +168,20 @@ static void tell_all(const struct ap_patch *patch, struct ap_gates *gates,
 /* Return: calls in the phase that is over. One that joined in it counts from now on. */
 static uint64_t calls_in_phase(struct ap_sleeper *s, uint64_t calls)
 {
-	const uint64_t n = s->state >= AP_SLEEPER_COUNTS ? above(calls, s->seen) : 0;
+	const uint64_t n = s->state >= AP_SLEEPER_COUNTS ? ap_less(calls, s->seen) : 0;
 	s->seen = calls;
 	return n;
 }
 
-/* Of any function, for it may be patched one day. */
+/* Of any function, for it may be patched one day. A call that begins a window is counted, and taken back: for a moment there is one
+ * too many. */
 static void count_gates(const struct ap_gates *gates, struct ap_sleepers *sleepers, bool asleep)
 {
 	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
 		const uint32_t k = gates->used[u];
 		struct ap_gate_phases *phases = &sleepers->gate[k];
 		const uint64_t calls = ap_gate_calls(&gates->gate[k]);
-		const uint64_t n = above(calls, phases->seen);
+		const uint64_t n = ap_less(calls, phases->seen);
 		if (!asleep)
 			phases->awake += n < UINT32_MAX - phases->awake ? (uint32_t)n : 0;
 		phases->seen = calls;
@@ -196,7 +192,7 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 {
 	struct ap_sleepers *sleepers = ap_patch_sleepers_of(c, gates);
 	const uint64_t others = count_table(c, patch, gates);
-	const uint64_t in_phase = above(others, gates->others_seen);
+	const uint64_t in_phase = ap_less(others, gates->others_seen);
 	gates->others_seen = others;
 	*(patch->asleep ? &gates->sleep_others : &gates->now_others) += in_phase;
 	if (!patch->asleep) {
@@ -225,7 +221,8 @@ static void end_in_table(struct ap_control *c, struct ap_patch *patch, struct ap
 
 void ap_patch_count_phase(struct ap_control *c, struct ap_patch *patch)
 {
-	patch->phase_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
+	if (!patch->asleep)
+		patch->phase_ns = ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch->since_cpu_ns;
 	for (struct ap_gates *g = ap_gates_first(c); g; g = ap_gates_next(c, g))
 		end_in_table(c, patch, g);
 	for (uint32_t i = 0; i < patch->chosen_n; i++)
@@ -299,7 +296,7 @@ static void begin_first_batch(const struct ap_patch *patch, struct ap_gates *gat
 	gates->awake_others = gates->others - patch->before_others;
 	for (uint32_t u = 0; u < ap_gates_used(gates); u++) {
 		const uint64_t seen = u < patch->before_n ? patch->before[u] : 0;
-		const uint64_t calls = above(ap_gate_calls(ap_gate_used(gates, u)), seen);
+		const uint64_t calls = ap_less(ap_gate_calls(ap_gate_used(gates, u)), seen);
 		const uint32_t before = calls < UINT32_MAX ? (uint32_t)calls : UINT32_MAX;
 		sleepers->gate[gates->used[u]].before = before;
 		gates->awake_others += before;
@@ -316,7 +313,7 @@ static void take_from_others(const struct ap_control *c, struct ap_gates *gates,
 		return;
 	s->state = AP_SLEEPER_COUNTS;
 	s->awake_calls = sleepers->gate[k].before;
-	gates->awake_others = above(gates->awake_others, s->awake_calls);
+	gates->awake_others = ap_less(gates->awake_others, s->awake_calls);
 }
 
 /* Threads that have demoted the new ones by themselves will notice nothing. */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "runtime/patch.h"
+#include "spool/sums.h"
 
 #define AWAKE_NS 250000ull
 #define RATIO 16u  /* asleep to awake */
@@ -20,17 +21,12 @@
 #define HORIZON 8u /* sleeps that tell how rare they are */
 #define ONE 256u   /* look */
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* A test says it by itself. */
 uint64_t ap_patch_sleep_ns(const struct ap_patch *patch)
 {
 	const uint64_t us = ap_runtime.settings.awake_us;
 	const uint64_t worth = patch->turn_ns * TURNS;
-	return us ? us * 1000 * RATIO : larger(worth, AWAKE_NS * RATIO);
+	return us ? us * 1000 * RATIO : ap_larger(worth, AWAKE_NS * RATIO);
 }
 
 /* Of others' looks until now, and of the CPU time that they took. */
@@ -53,8 +49,8 @@ static uint64_t mean(const struct ap_patch *patch, bool asleep)
 {
 	const unsigned __int128 looks = (unsigned __int128)patch->looks * ONE;
 	const uint64_t sleep =
-		(uint64_t)(looks * ap_patch_sleep_ns(patch) / larger(patch->looks_ns, 1));
-	return (asleep ? RATIO : 1u) * larger(sleep / RATIO, ONE);
+		(uint64_t)(looks * ap_patch_sleep_ns(patch) / ap_larger(patch->looks_ns, 1));
+	return (asleep ? RATIO : 1u) * ap_larger(sleep / RATIO, ONE);
 }
 
 /* Geometric: at least one. */
@@ -83,7 +79,7 @@ void ap_patch_pace_begin(struct ap_patch *patch)
 void ap_patch_pace_others(struct ap_patch *patch, uint64_t others, uint64_t before)
 {
 	measure(patch);
-	patch->looks = (uint64_t)((unsigned __int128)patch->looks * others / larger(before, 1));
+	patch->looks = (uint64_t)((unsigned __int128)patch->looks * others / ap_larger(before, 1));
 }
 
 bool ap_patch_pace_is_over(void)

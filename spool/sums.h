@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* profile/sums.h - sums and differences of counts that may be anything: none goes round. */
-#ifndef AP_PROFILE_SUMS_H
-#define AP_PROFILE_SUMS_H
+/* spool/sums.h - sums and differences of counts that may be anything: none goes round. */
+#ifndef AP_SPOOL_SUMS_H
+#define AP_SPOOL_SUMS_H
 
 #include <stdint.h>
 
