@@ -113,17 +113,26 @@ static double error_of_few(const struct table *t, double missed)
 	return n < AP_PATCH_BATCH ? missed / n : 0;
 }
 
+/* A batch that has only begun has seen too little of the sleeps that are large, by chance, when it ends. Where one before it has
+ * told something, it says more. */
+static bool tells_alone(const struct table *t, const struct ap_sleeper *s)
+{
+	return s->state >= AP_SLEEPER_COUNTS && t->phases >= 2 && t->now_others > 0 &&
+	       (s->missed == 0 || t->now_others >= (double)t->gates.awake_others / 2);
+}
+
 /* What no batch was there yet to tell of: by this one, or by that before, too; of one that joined in this phase, by its calls in
  * it. Return: false: nothing tells. */
 static bool estimate_last(const struct table *t, const struct ap_sleeper *s, double calls,
 			  double now_calls, struct sleep *to)
 {
 	const double told = (double)s->missed, error2 = square_sum(s->error);
-	const bool counts = s->state >= AP_SLEEPER_COUNTS;
-	const double others = counts ? (double)t->gates.awake_others + t->now_others : t->others;
+	const double others = s->state >= AP_SLEEPER_COUNTS
+				      ? (double)t->gates.awake_others + t->now_others
+				      : t->others;
 	const double sleep = sleep_of(t, s);
 
-	if (counts && t->phases >= 2 && t->now_others > 0) {
+	if (tells_alone(t, s)) {
 		const double missed = now_calls / t->now_others * sleep;
 		const double few = error_of_few(t, missed);
 		to->missed += missed;
@@ -133,9 +142,9 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 	}
 	const double ratio = others > 0 ? ((double)s->awake_calls + now_calls) / others : 0;
 	const double missed = ratio * sleep;
-	const double relative = told > 0 ? fmin(sqrt(error2) / told, 1) : 1;
 	to->missed += missed;
-	to->error += hypot(sqrt(error2), relative * missed);
+	/* As in the batches until now: their squares add up, so that each call adds as much. */
+	to->error += told > 0 ? sqrt(error2 * (1 + missed / told)) : missed;
 	return others > 0;
 }
 
