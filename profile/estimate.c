@@ -26,6 +26,7 @@ struct caller {
 	double calls[GROUPS];		     /* by group */
 	double deviations[GROUPS];	     /* of the time, by group */
 	double own_weight_sum, own_weight_n; /* of what it called there, by calls */
+	double left_out;		     /* stretches in all windows, in the same way */
 	double between;			     /* its self time between windows: to be divided */
 };
 
@@ -119,11 +120,15 @@ static double own_weight(const struct caller *caller)
 	return caller->own_weight_sum > 0 ? caller->own_weight_sum / caller->own_weight_n : 1;
 }
 
-static double weighted_time(const struct estimate *e, uint32_t id)
+static double time_weight(const struct estimate *e, uint32_t id)
 {
 	const struct ap_node_sum *sum = &e->r->node_sums[id];
-	return net_self(sum) *
-	       (sum->part ? own_weight(&e->callers[sum->owner]) : ap_reader_weight(e->r, id));
+	return sum->part ? own_weight(&e->callers[sum->owner]) : ap_reader_weight(e->r, id);
+}
+
+static double weighted_time(const struct estimate *e, uint32_t id)
+{
+	return net_self(&e->r->node_sums[id]) * time_weight(e, id);
 }
 
 /* How much longer the caller was between windows than its weighted windows say. */
@@ -366,6 +371,38 @@ static int add_calls_errors(struct estimate *e)
 	return memory ? 0 : -ENOMEM;
 }
 
+static void add_times(struct estimate *e)
+{
+	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
+		if (is_sample(e->r, id)) {
+			const struct ap_node_sum *sum = &e->r->node_sums[id];
+			struct caller *caller = &e->callers[sum->owner];
+			caller->time += weighted_time(e, id);
+			caller->left_out += ap_reader_credible(e->r, id) * time_weight(e, id);
+			caller->between = net_self(&e->r->node_sums[sum->owner]);
+		}
+	}
+}
+
+/* What the time between windows is longer by is time without events, as far as windows have left such out: as much of theirs as
+ * makes up for it is work. A single interruption that stands for more than was there is not believed. */
+static void give_back(struct estimate *e)
+{
+	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
+		const struct ap_node_sum *sum = &e->r->node_sums[id];
+		const struct caller *caller = &e->callers[sum->owner];
+		if (is_sample(e->r, id) && sum->stretch_ticks && caller->left_out > 0) {
+			const double missing = fmax(caller->between - caller->time, 0);
+			const double part = fmin(missing / caller->left_out, 1);
+			ap_reader_give_back(e->r, id, part * ap_reader_credible(e->r, id));
+		}
+	}
+	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
+		e->callers[id].time = e->callers[id].left_out = 0;
+	}
+	add_times(e);
+}
+
 static int estimate_times(struct estimate *e)
 {
 	const struct ap_reader *r = e->r;
@@ -375,12 +412,11 @@ static int estimate_times(struct estimate *e)
 			add_to_caller(e, id);
 		}
 	}
+	add_times(e);
+	give_back(e);
 	for (uint32_t id = AP_ID_FIRST; id < e->nodes_n; id++) {
 		if (is_sample(r, id)) {
-			const struct ap_node_sum *sum = &r->node_sums[id];
-			struct caller *caller = &e->callers[sum->owner];
-			caller->time += weighted_time(e, id);
-			caller->between = net_self(&r->node_sums[sum->owner]);
+			struct caller *caller = &e->callers[r->node_sums[id].owner];
 			for (unsigned g = 0; g < GROUPS; g++) {
 				caller->deviations[g] += deviation_in(e, id, g);
 			}

@@ -40,22 +40,29 @@ static double net(const struct ap_node_sum *sum)
 	return (double)(int64_t)(sum->self_ticks - sum->hooks_self);
 }
 
+/* Stretches are in the time between windows, too, be they work or not. */
+static double in_window(const struct ap_reader *r, uint32_t id)
+{
+	return net(&r->node_sums[id]) + ap_reader_credible(r, id);
+}
+
 static void add(const struct ap_reader *r, uint32_t id, struct owner *to)
 {
 	const struct ap_node_sum *sum = &r->node_sums[id];
 	const double weight = ap_reader_weight(r, id), calls = (double)(sum->calls + sum->cut);
+	const double time = in_window(r, id);
 	const unsigned g = sum->group - 1u;
 
 	if (sum->part) {
-		to->own[g] += net(sum);
+		to->own[g] += time;
 		return;
 	}
 	const struct ap_function_sum *function = &r->function_sums[r->profile->nodes[id].function];
 	const double error = ap_reader_calls_error(function);
 	to->unknown |= function->known == AP_CALLS_MORE;
-	to->time_error += net(sum) * weight * error;
+	to->time_error += time * weight * error;
 	to->stands_error += calls * weight * error;
-	to->time[g] += net(sum) * weight;
+	to->time[g] += time * weight;
 	to->stands[g] += calls * weight;
 	to->sampled += calls;
 }

@@ -143,8 +143,9 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 	const double ratio = others > 0 ? ((double)s->awake_calls + now_calls) / others : 0;
 	const double missed = ratio * sleep;
 	to->missed += missed;
-	/* As in the batches until now: their squares add up, so that each call adds as much. */
-	to->error += told > 0 ? sqrt(error2 * (1 + missed / told)) : missed;
+	/* As in the batches until now: their squares add up, so that each call adds as much. Where they told of none, all. */
+	const double more = told > 0 ? error2 * missed / told : missed * missed;
+	to->error += sqrt(error2 + more);
 	return others > 0;
 }
 

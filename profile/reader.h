@@ -198,6 +198,10 @@ int ap_reader_open_calls(struct ap_reader *r);
 int ap_reader_patched(struct ap_reader *r);
 int ap_reader_weigh(struct ap_reader *r);
 int ap_reader_stretches(struct ap_reader *r);
+/** ap_reader_credible() - ticks of the stretches of node @id that were left out, as far as they may be work. */
+double ap_reader_credible(const struct ap_reader *r, uint32_t id);
+/** ap_reader_give_back() - so many @ticks of them are. */
+void ap_reader_give_back(struct ap_reader *r, uint32_t id, double ticks);
 /** ap_reader_weight() - how many calls one of node @id, of windows, stands for, itself left out. A part, which has its caller's own
  * time, has no weight of its own. */
 double ap_reader_weight(const struct ap_reader *r, uint32_t id);

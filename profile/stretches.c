@@ -5,8 +5,10 @@
  * of microseconds in a window of five, would stand for a thousand that were not there. So stretches without events for more
  * than 10 us (ap_window_stretch()) were kept apart. Interruptions come to all functions alike, by their time: how often, is
  * told by those functions that have the fewest. One that has many more takes long now and then, and gets its stretches
- * back. Those of others stay in the time of the caller that was recorded, where they are divided among all it calls. */
+ * back. Those of others stay in the time of the caller that was recorded. Where that is longer than its windows let
+ * expect, they are what is missing, up to what they would stand for (estimate.c); the rest is divided among all it calls. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "profile/reader.h"
@@ -14,6 +16,7 @@
 #define INTERRUPTIONS_PER_S 2000 /* timers alone; who shares a processor has more */
 #define TIMES 4			 /* as many as are expected, and */
 #define FEW 4			 /* more than by chance */
+#define LONGEST_S 1e-4		 /* of one that may be work, in the mean */
 #define USUAL                                                                                      \
 	0.75 /* the part of all time in windows, at most, that says how often interruptions are */
 
@@ -80,12 +83,12 @@ static int interruptions_per_s(const struct ap_reader *r, double *ret_rate)
 	return 0;
 }
 
-/* To the node, and to the totals of what called it in the window. */
-static void give_back(struct ap_reader *r, uint32_t id)
+/* @ticks of its stretches to the node, and to the totals of what called it in the window. */
+static void give_back(struct ap_reader *r, uint32_t id, uint64_t ticks)
 {
-	const uint64_t ticks = r->node_sums[id].stretch_ticks;
 	struct ap_node_sum *owner = &r->node_sums[r->node_sums[id].owner];
 
+	r->node_sums[id].stretch_ticks -= ticks;
 	r->node_sums[id].self_ticks += ticks;
 	owner->self_ticks -= ticks < owner->self_ticks ? ticks : owner->self_ticks;
 	for (; r->node_sums[id].group; id = r->profile->nodes[id].parent) {
@@ -99,6 +102,26 @@ static void leave_out(struct ap_reader *r, const struct ap_node_sum *sum)
 	r->profile->quality.left_out += sum->stretches;
 	r->profile->quality.left_out_ns +=
 		(double)((long double)sum->stretch_ticks * r->ns_per_tick);
+}
+
+/* Any one of a function's may have been an interruption, and so was what is very long. */
+double ap_reader_credible(const struct ap_reader *r, uint32_t id)
+{
+	const struct ap_node_sum *sum = &r->node_sums[id];
+	const double n = (double)r->function_sums[r->profile->nodes[id].function].stretches;
+	const double most = (double)sum->stretches * LONGEST_S * (double)r->hdr.ticks_per_s;
+
+	return n > 1 ? fmin((double)sum->stretch_ticks, most) * (1 - 1 / n) : 0;
+}
+
+void ap_reader_give_back(struct ap_reader *r, uint32_t id, double ticks)
+{
+	const struct ap_node_sum *sum = &r->node_sums[id];
+	const double part = ticks / (double)sum->stretch_ticks;
+
+	r->profile->quality.left_out -= (uint64_t)((double)sum->stretches * part + 0.5);
+	r->profile->quality.left_out_ns -= ticks * (double)r->ns_per_tick;
+	give_back(r, id, (uint64_t)ticks);
 }
 
 int ap_reader_stretches(struct ap_reader *r)
@@ -118,7 +141,7 @@ int ap_reader_stretches(struct ap_reader *r)
 			continue;
 		}
 		if ((double)f->stretches > FEW + TIMES * rate * seconds_of(r, f)) {
-			give_back(r, id);
+			give_back(r, id, r->node_sums[id].stretch_ticks);
 		} else {
 			leave_out(r, &r->node_sums[id]);
 		}

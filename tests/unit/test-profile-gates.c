@@ -417,6 +417,43 @@ START_TEST(an_interruption_in_a_window_stands_for_nothing)
 }
 END_TEST
 
+/* Of two stretches of 20,000 one may be an interruption. @counted calls of A, as long as the others, and @between the windows. */
+static void two_stretches(uint64_t counted, uint64_t between)
+{
+	demote(A, counted);
+	ap_fixture_enter(M, 0, 0);
+	window(1, 100);
+	call(A, 110, 120, 1);
+	call(A, 130, 20130, 1);
+	call(A, 20140, 40140, 1);
+	call(A, 40150, 40160, 1);
+	window(0, 40200);
+	ap_fixture_exit(M, 40100 + between, 0);
+	ap_fixture_read();
+	ck_assert_uint_eq(ap_fixture_function(A)->calls, 4 + counted);
+}
+
+/* Each call of A stands for one more: of 20 and 80 in the window, and 41,100 besides, 20,000 are given back. 20,020 and 80 divide
+ * the other 21,100. */
+START_TEST(stretches_may_be_what_is_missing_between_windows)
+{
+	two_stretches(4, 1100);
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, 20020 + 21016, 2);
+	ck_assert_double_eq_tol((double)ap_fixture_function(M)->self_ns, 80 + 84, 2);
+	ck_assert_uint_eq(p->quality.left_out, 1);
+	ck_assert_double_eq_tol(p->quality.left_out_ns, 20000, 1);
+}
+END_TEST
+
+/* They stand for ten times 20,000; but only 50,100 are missing: they are A's, no more. */
+START_TEST(stretches_are_no_more_than_what_is_missing)
+{
+	two_stretches(40, 11100);
+	ck_assert_double_eq_tol((double)ap_fixture_function(A)->self_ns, 5030 + 45369, 2);
+	ck_assert_double_eq_tol((double)ap_fixture_function(M)->self_ns, 80 + 721, 2);
+}
+END_TEST
+
 START_TEST(a_function_that_often_takes_long_gets_its_time)
 {
 	demote(A, 5);
@@ -531,6 +568,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, a_single_group_says_nothing_of_its_error);
 	tcase_add_test(tests, groups_with_more_calls_are_no_error);
 	tcase_add_test(tests, an_interruption_in_a_window_stands_for_nothing);
+	tcase_add_test(tests, stretches_may_be_what_is_missing_between_windows);
+	tcase_add_test(tests, stretches_are_no_more_than_what_is_missing);
 	tcase_add_test(tests, a_function_that_often_takes_long_gets_its_time);
 	tcase_add_test(tests, calls_that_are_open_in_a_window_are_listed_by_their_paths);
 	tcase_add_test(tests, what_the_program_has_folded_is_divided_and_joined);
