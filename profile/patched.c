@@ -145,7 +145,8 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 	to->missed += missed;
 	/* As in the batches until now: their squares add up, so that each call adds as much. Where they told of none, all. */
 	const double more = told > 0 ? error2 * missed / told : missed * missed;
-	to->error += sqrt(error2 + more);
+	const bool changes = s->state >= AP_SLEEPER_COUNTS && t->now_others > 0;
+	to->error += sqrt(error2 + more + (changes ? error_of_change(t, s, now_calls) : 0));
 	return others > 0;
 }
 

@@ -198,12 +198,23 @@ static void wake_up(struct ap_control *c, struct ap_gates *gates)
 		pace(c);
 }
 
-/* It is as long as many of its kind, and not over: others are called less often by now. */
-static void go_on(struct ap_control *c)
+/* The same with hooks: what calls nothing else for so long would keep them, and pass the budget, for as long as it does. */
+static bool outlasts(void)
 {
-	if (patch.asleep && is_late(c->header))
+	const uint64_t most = ap_larger(ap_patch_sleep_ns(&patch) * 16, LATE_NS);
+	return ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch.since_cpu_ns > most;
+}
+
+/* It is as long as many of its kind, and not over: others are called less often by now, or not at all. */
+static void go_on(struct ap_control *c, struct ap_gates *gates)
+{
+	const bool over = !patch.asleep && outlasts();
+	if (over || (patch.asleep && is_late(c->header)))
 		note_uncounted(c);
-	pace(c);
+	if (over)
+		fall_asleep(c, gates);
+	else
+		pace(c);
 }
 
 static void turn_body(void *argument)
@@ -213,7 +224,7 @@ static void turn_body(void *argument)
 	if (patch.forking)
 		return;
 	if (patch.chosen_n && !patch.over && !ap_patch_pace_is_over())
-		go_on(c);
+		go_on(c, ctl->gates_all);
 	else if (patch.asleep)
 		wake_up(c, ctl->gates_all);
 	else if (patch.over)
