@@ -113,11 +113,17 @@ static double error_of_few(const struct table *t, double missed)
 	return n < AP_PATCH_BATCH ? missed / n : 0;
 }
 
+/* Has it been there since before this phase? */
+static bool counts(const struct ap_sleeper *s)
+{
+	return s->state >= AP_SLEEPER_COUNTS;
+}
+
 /* A batch that has only begun has seen too little of the sleeps that are large, by chance, when it ends. Where one before it has
  * told something, it says more. */
 static bool tells_alone(const struct table *t, const struct ap_sleeper *s)
 {
-	return s->state >= AP_SLEEPER_COUNTS && t->phases >= 2 && t->now_others > 0 &&
+	return counts(s) && t->phases >= 2 && t->now_others > 0 &&
 	       (s->missed == 0 || t->now_others >= (double)t->gates.awake_others / 2);
 }
 
@@ -127,9 +133,7 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 			  double now_calls, struct sleep *to)
 {
 	const double told = (double)s->missed, error2 = square_sum(s->error);
-	const double others = s->state >= AP_SLEEPER_COUNTS
-				      ? (double)t->gates.awake_others + t->now_others
-				      : t->others;
+	const double others = counts(s) ? (double)t->gates.awake_others + t->now_others : t->others;
 	const double sleep = sleep_of(t, s);
 
 	if (tells_alone(t, s)) {
@@ -145,7 +149,7 @@ static bool estimate_last(const struct table *t, const struct ap_sleeper *s, dou
 	to->missed += missed;
 	/* As in the batches until now: their squares add up, so that each call adds as much. Where they told of none, all. */
 	const double more = told > 0 ? error2 * missed / told : missed * missed;
-	const bool changes = s->state >= AP_SLEEPER_COUNTS && t->now_others > 0;
+	const bool changes = counts(s) && t->now_others > 0;
 	to->error += sqrt(error2 + more + (changes ? error_of_change(t, s, now_calls) : 0));
 	return others > 0;
 }

@@ -16,8 +16,9 @@
 #include "spool/pause.h"
 #include "spool/sums.h"
 
-#define LATE_NS                                                                                    \
-	100000000ull /* that nothing was called in a sleep which would tell of it, and four times what is usual */
+/* That nothing was called in a phase which would tell of it: so long, and so many sleeps, four times as long as until it is looked at. */
+#define LATE_NS 100000000ull
+#define LATE_SLEEPS 16u
 #define LIST_NS 60000000000ull /* longer than any list takes */
 #define STACK_BYTES 16384u
 #define FORK_STEPS 20000 /* a second */
@@ -97,15 +98,20 @@ static void begin_phase_of(struct ap_gates *gates)
 		patch.before[u] = ap_gate_calls(ap_gate_used(gates, u));
 }
 
+/* Longer than that without others' calls, a phase of either kind is no sample of what the program does. */
+static uint64_t late_ns(void)
+{
+	return ap_larger(ap_patch_sleep_ns(&patch) * LATE_SLEEPS, LATE_NS);
+}
+
 /* Until when it lasts is said by others' calls; when that is looked at again if they do not come, by this. */
 static void pace(struct ap_control *c)
 {
 	struct ap_spool_header *h = c->header;
 	const uint64_t most = ap_patch_pace(&patch), now = ap_ticks();
-	const uint64_t late = ap_larger(most * 4, ap_ticks_of_ns(LATE_NS));
 	set_due(now + most);
-	h->asleep_late_cpu_ns = patch.drawn_cpu_ns + ap_ns_of_ticks(late);
-	h->asleep_late = now + late;
+	h->asleep_late_cpu_ns = patch.drawn_cpu_ns + late_ns();
+	h->asleep_late = now + ap_ticks_of_ns(late_ns());
 }
 
 /* Where hooks cannot come back, or there are none that could go. By then, not by others' calls. */
@@ -201,8 +207,7 @@ static void wake_up(struct ap_control *c, struct ap_gates *gates)
 /* The same with hooks: what calls nothing else for so long would keep them, and pass the budget, for as long as it does. */
 static bool outlasts(void)
 {
-	const uint64_t most = ap_larger(ap_patch_sleep_ns(&patch) * 16, LATE_NS);
-	return ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch.since_cpu_ns > most;
+	return ap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - patch.since_cpu_ns > late_ns();
 }
 
 /* It is as long as many of its kind, and not over: others are called less often by now, or not at all. */
